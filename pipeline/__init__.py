@@ -1,0 +1,3 @@
+"""Paper numbers to spreadsheets."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,211 @@
+"""What flows through the chain: frozen dataclasses without behaviour beyond small properties.
+
+Coordinates are pixels, x to the right and y down. "Page pixels" are those of the decoded page as a viewer shows it (EXIF
+orientation applied); "clean pixels" are those of the straightened working image that the stages see. Rows, columns, tables and
+pages count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: uint8 array (height, width), or (height, width, 3) in BGR order.
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+#: 3×3 homography, column vectors (x, y, 1).
+Matrix = NDArray[np.float64]
+
+#: ok, corrected and verified are accepted without a person; review and unreadable are not; blank is an empty cell.
+Status = Literal["ok", "corrected", "verified", "blank", "review", "unreadable"]
+#: What is in a cell: a number, a grade, nothing, a mark that is no number (a dash for nil), writing that is neither, ink that
+#: nothing fits.
+Kind = Literal["number", "grade", "blank", "mark", "text", "unreadable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle in pixels; right and bottom are exclusive."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Page:
+    """One decoded page of a scan, upright by EXIF; `image` is grey or BGR."""
+
+    number: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CleanPage:
+    """The page made straight and even: `grey` has white paper (255), `ink` is 255 where there is ink or ruling."""
+
+    page: Page
+    grey: Image
+    ink: Image
+    to_page: Matrix  # clean pixels → page pixels
+    stroke_width: float  # median width of the strokes, clean pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """A place in the ruled grid. `corners` are top left, top right, bottom right, bottom left in clean pixels, shape (4, 2)."""
+
+    row: int
+    column: int
+    corners: Floats
+    box: Box  # bounding box in page pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Every cell of a grid of rows × columns, in reading order, the empty ones included."""
+
+    number: int
+    rows: int
+    columns: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TabledPage:
+    """A clean page, its tables, and its ink without the rulings. `note` says why there is no table, where there is none."""
+
+    clean: CleanPage
+    tables: tuple[Table, ...]
+    ink: Image
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """One candidate for one character: the pieces of ink `first` up to, not including, `last`, from left to right."""
+
+    first: int
+    last: int
+    box: Box  # clean pixels
+    area: int  # ink pixels
+    glyph: Image  # 28×28, white on black, normalised as the network was trained
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lattice:
+    """All candidate segments of one cell's ink, cut into `pieces` pieces; none if the cell is blank."""
+
+    cell: Cell
+    table: int
+    pieces: int
+    segments: tuple[Segment, ...]
+    note: str = ""  # why the ink is no lattice, where it is none (too much of it, say)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentedPage:
+    """A page's lattices, one for each cell of each table, in the order of the tables' cells."""
+
+    tabled: TabledPage
+    lattices: tuple[Lattice, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredPage:
+    """`probabilities[i]` has a row for each segment of `lattices[i]` and a column for each of the network's `labels`."""
+
+    segmented: SegmentedPage
+    labels: tuple[str, ...]
+    probabilities: tuple[Floats, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What we think a cell says. `confidence` is the probability that `text` is right; alternatives are the next best."""
+
+    kind: Kind
+    text: str
+    value: str
+    confidence: float
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CellReading:
+    """One cell as it goes into the journal and the spreadsheets: a line of JOB.readings.csv."""
+
+    table: int
+    row: int
+    column: int
+    name: str  # column name from the form, or C3
+    value: str  # the number or the grade, empty if blank
+    text: str  # letter for letter
+    confidence: float  # 0 to 1
+    status: Status
+    reason: str  # why a person should look, empty if none need to
+    box: Box  # page pixels
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """What the chain made of one page. `note` says why there is nothing to read, where there is nothing."""
+
+    number: int
+    readings: tuple[CellReading, ...]
+    note: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)  # stage → time
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a scan, or the rest of it, could not be read; `error` is the class name of the ScanError."""
+
+    error: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """A worker's answer for one file: the pages that could be read, and what stopped it, if something did."""
+
+    pages: tuple[PageResult, ...]
+    failure: Failure | None = None
+
+
+#: done: every page read. failed: not, or not every page. duplicate: same content as another scan of the job. ignored: a file
+#: of a backlog folder that is no scan (a README, say), listed and left.
+Outcome = Literal["done", "failed", "duplicate", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanEntry:
+    """One scan of a job as the spreadsheets show it: a line of the Files sheet and the readings behind it."""
+
+    file: str  # path as the user knows it
+    outcome: Outcome
+    message: str  # the failure and its remedy, what it duplicates, a page's note
+    pages: tuple[PageResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The spreadsheets of a job, as written."""
+
+    readings_csv: str
+    table_csv: str
+    workbook: str
