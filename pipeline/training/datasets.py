@@ -1,0 +1,253 @@
+"""Characters to learn from: MNIST, and whatever other sets lie beside it, all brought to the network's labels and size.
+
+A data folder holds `mnist/` (the four idx files, gzipped or not; they may also lie in the folder itself) and, optionally,
+`digits/` with further writers as npz files. Test files are read by `load_test` only.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import DataError
+from pipeline.records import Image
+from pipeline.stages.glyph import normalise
+from pipeline.training.negatives import make_negatives
+from pipeline.training.printed import make_printed
+
+#: What the network's outputs mean; "?" is ink that is no single character.
+LABELS: tuple[str, ...] = (*"0123456789ABCDEF+-.", "?")
+#: The last images of MNIST's training set, never trained on: choices and calibration are made on them.
+HELD_OUT = 5000
+
+#: Letters have a hundred examples each where digits have thousands.
+_SCARCE = [LABELS.index(letter) for letter in "ABCDEF"]
+_SCARCE_REPEAT = 5
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """`images` (n, 28, 28) uint8, white on black; `labels` (n,), indices into LABELS."""
+
+    images: Image
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """`order` lists the training examples of one epoch, scarce ones repeated. Validation data are of every kind."""
+
+    train: Examples
+    order: NDArray[np.int64]
+    validation: Examples
+    sources: tuple[str, ...]
+
+    def epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """The order of one epoch, shuffled."""
+        return rng.permutation(self.order)
+
+
+def load_mnist(folder: Path, part: str) -> Examples:
+    """`part` is train or t10k. Raises DataError if the files are missing or damaged."""
+    images = _idx(folder, f"{part}-images-idx3-ubyte", 3)
+    labels = _idx(folder, f"{part}-labels-idx1-ubyte", 1)
+    if images.shape[1:] != (28, 28) or len(images) != len(labels):
+        raise DataError(f"the MNIST files in {folder} do not belong together")
+    return Examples(images, labels.astype(np.int64))
+
+
+def load_corpus(folder: Path, seed: int = 0) -> Corpus:
+    """Everything in the data folder but test files. Raises DataError without MNIST; other sets are optional."""
+    rng = np.random.default_rng(seed)
+    mnist = load_mnist(folder, "train")
+    split = len(mnist) - HELD_OUT
+    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 1, validation_every=0)]
+    held_out = [Examples(mnist.images[split:], mnist.labels[split:])]
+    for name, loader, repeat in _EXTRAS:
+        file = folder / "digits" / name
+        if file.is_file():
+            parts.append(_Part(file.stem, loader(_npz(file), rng), repeat))
+    parts.append(_Part("printed digits", _labelled(*make_printed(rng)), 1))
+    parts.append(_Part("dots and dashes", _labelled(*_dots_and_dashes(rng)), 1))
+    confusing = mnist.images[:split][mnist.labels[:split] != 1]
+    parts.append(_Part("non-characters", _all("?", make_negatives(confusing, rng)), 1))
+
+    train, order, start = [], [], 0
+    for part in parts:
+        index = np.arange(len(part.examples))
+        chosen = index % part.validation_every == 0 if part.validation_every else np.zeros(len(index), bool)
+        held_out.append(_take(part.examples, index[chosen]))
+        kept = _take(part.examples, index[~chosen])
+        train.append(kept)
+        times = np.where(np.isin(kept.labels, _SCARCE), part.repeat * _SCARCE_REPEAT, part.repeat)
+        order.append(np.repeat(np.arange(start, start + len(kept)), times))
+        start += len(kept)
+    names = tuple(f"{part.name} ({len(part.examples)} × {part.repeat})" for part in parts)
+    return Corpus(_join(train), np.concatenate(order), _join(held_out), names)
+
+
+def load_test(folder: Path) -> Iterator[tuple[str, Examples]]:
+    """The test sets, which only measure: MNIST's, and ARDIS's where it is there."""
+    yield "MNIST test", load_mnist(folder, "t10k")
+    ardis = folder / "digits" / "ardis_test.npz"
+    if ardis.is_file():
+        yield "ARDIS test", _plain(_npz(ardis), np.random.default_rng(0))
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    examples: Examples
+    repeat: int
+    validation_every: int = 10  # each tenth example is kept for validation
+
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+def _idx(folder: Path, name: str, axes: int) -> Image:
+    """An array from the idx format of MNIST's authors, raw or gzipped."""
+    for place in (folder, folder / "mnist"):
+        for file in (place / name, place / f"{name}.gz"):
+            if not file.is_file():
+                continue
+            try:
+                data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+            except (OSError, EOFError) as error:
+                raise DataError(f"{file} can't be read: {error}") from error
+            shape = tuple(int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
+            if data[:4] != bytes((0, 0, 8, axes)) or len(data) != 4 + 4 * axes + int(np.prod(shape)):
+                raise DataError(f"{file} is no idx file of {axes} axes, or is cut short")
+            return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    raise DataError(f"{name} is not in {folder}")
+
+
+def _npz(file: Path) -> Arrays:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} can't be read: {error}") from error
+
+
+def _plain(arrays: Arrays, rng: np.random.Generator) -> Examples:
+    return _labelled(_renormalised(arrays["x"]), arrays["y"].astype(str))
+
+
+def _stretched(arrays: Arrays, rng: np.random.Generator) -> Examples:
+    """Sets whose digits fill their box: the width that writers give them is put back, and 1, whose width says all, left out."""
+    kept = arrays["y"].astype(str) != "1"
+    widths = rng.uniform(0.55, 0.9, int(kept.sum()))
+    images = [
+        cv2.resize(image, (max(4, round(40 * w)), 40), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+        for image, w in zip(arrays["x"][kept].astype(np.uint8), widths, strict=True)
+    ]
+    return _labelled(_stack([normalise(i) for i in images]), arrays["y"].astype(str)[kept])
+
+
+def _scanned(arrays: Arrays, rng: np.random.Generator) -> Examples:
+    """NIST digits at 300 dpi, one bit: brought to the sizes at which people scan, from 13 to 45 pixels high."""
+    images, start = [], 0
+    pixels = arrays["pixels"].astype(np.uint8)
+    for height, width in arrays["shapes"].astype(int):
+        digit = pixels[start : start + height * width].reshape(height, width)
+        start += height * width
+        digit = np.pad(digit * np.uint8(255 // max(1, int(digit.max()))), 4)
+        scale = rng.uniform(13, 45) / height
+        soft = cv2.GaussianBlur(digit, (0, 0), float(rng.uniform(0.5, 1.2)) / min(scale, 1.0))
+        images.append(cv2.resize(soft, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8))
+    return _labelled(_stack([normalise(i) for i in images]), arrays["y"].astype(str))
+
+
+def _symbols(arrays: Arrays, rng: np.random.Generator) -> Examples:
+    """BHMSDS: digits and plus, black on white. Its dots and minus signs lost their size, its other marks are not read."""
+    names = {**{d: d for d in "0123456789"}, "plus": "+"}
+    kept = np.isin(arrays["y"], list(names))
+    images = _renormalised(255 - arrays["x"][kept].astype(np.uint8))
+    return _labelled(images, np.array([names[str(n)] for n in arrays["y"][kept]]))
+
+
+#: Letters that nobody can tell from digits, or from A to F, out of context.
+_AMBIGUOUS = frozenset("OoQIlijZzSsqgbGTtcefadPpRyYJhLU")
+
+
+def _letters(key: str) -> Callable[[Arrays, np.random.Generator], Examples]:
+    def load(arrays: Arrays, rng: np.random.Generator) -> Examples:
+        text = arrays["y"].astype(str)
+        known = np.isin(text, list("ABCDEF"))
+        digits = np.isin(text, list("0123456789"))
+        other = ~known & ~digits & ~np.isin(text, list(_AMBIGUOUS))
+        images = arrays[key].astype(np.uint8)
+        letters = _labelled(_renormalised(images[known]), text[known])
+        parts = [letters, _all("?", _renormalised(images[other]))]
+        if key == "x":  # CHoiCe's digits are cut too badly to learn from
+            parts.append(_labelled(_renormalised(images[digits]), text[digits]))
+        return _join(parts)
+
+    return load
+
+
+#: File → how to load it, and how often an epoch shows it.
+_EXTRAS: tuple[tuple[str, Callable[[Arrays, np.random.Generator], Examples], int], ...] = (
+    ("nist_300dpi.npz", _scanned, 2),
+    ("ardis_train.npz", _plain, 1),
+    ("usps_train.npz", _stretched, 1),
+    ("semeion.npz", _stretched, 1),
+    ("optdigits_orig32.npz", _stretched, 1),
+    ("bhmsds.npz", _symbols, 1),
+    ("chars74k_28.npz", _letters("x"), 2),
+    ("choice62.npz", _letters("xbin"), 2),
+)
+
+
+def _dots_and_dashes(rng: np.random.Generator, n: int = 1200) -> tuple[Image, NDArray[np.str_]]:
+    images, labels = [], []
+    for i in range(n):
+        canvas = np.zeros((64, 64), np.uint8)
+        if i % 2:
+            axes = (int(rng.integers(3, 8)), int(rng.integers(3, 6)))
+            cv2.ellipse(canvas, (32, 32), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
+        else:
+            half, tilt, bend = rng.uniform(10, 26), rng.uniform(-6, 6), rng.uniform(-3, 3)
+            points = [(32 - half, 32 + tilt), (32, 32 + bend), (32 + half, 32 - tilt)]
+            cv2.polylines(canvas, [np.array(points, np.int32)], False, 255, int(rng.integers(3, 7)), cv2.LINE_AA)
+        images.append(normalise(cv2.GaussianBlur(canvas, (0, 0), 1.0).astype(np.uint8)))
+        labels.append("." if i % 2 else "-")
+    return _stack(images), np.array(labels)
+
+
+def _renormalised(images: NDArray[np.generic]) -> Image:
+    """Other people's 28×28 images, cropped and centred as we do it."""
+    return _stack([normalise(image) for image in images.astype(np.uint8)])
+
+
+def _labelled(images: Image, text: NDArray[np.str_]) -> Examples:
+    index = {label: i for i, label in enumerate(LABELS)}
+    return Examples(images, np.array([index[str(t)] for t in text], np.int64))
+
+
+def _all(label: str, images: Image) -> Examples:
+    return Examples(images, np.full(len(images), LABELS.index(label), np.int64))
+
+
+def _take(examples: Examples, index: NDArray[np.int64]) -> Examples:
+    return Examples(examples.images[index], examples.labels[index])
+
+
+def _join(parts: list[Examples]) -> Examples:
+    return Examples(np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts]))
+
+
+def _stack(images: list[Image]) -> Image:
+    return np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
