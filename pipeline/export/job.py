@@ -1,0 +1,54 @@
+"""A job's three spreadsheets, written together in one pass over its scans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.errors import UsageError
+from pipeline.export.consolidated import write_consolidated
+from pipeline.export.readings import HEADER, csv_writer, write_readings
+from pipeline.export.spool import Spool
+from pipeline.export.survey import Survey
+from pipeline.files import atomic_files, reported
+from pipeline.records import ScanEntry, Written
+
+
+def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
+    """Write outbox/JOB.xlsx, JOB.csv and JOB.readings.csv, in the order of `scans`, which is gone through once.
+
+    All three are new afterwards, or, whatever goes wrong, all three are as they were. Same scans, same bytes.
+
+    Raises OutputError if a file can't be written, UsageError if `job` can't be a file's name. Errors of `scans` pass through.
+    """
+    if Path(job).name != job or "\0" in job or job.endswith(".readings"):
+        raise UsageError(f"{job!r} can't be the name of a job", "Take a name without / and not ending in .readings.")
+    with reported(outbox):
+        outbox.mkdir(parents=True, exist_ok=True)
+    # the workbook first: it is what people leave open, and then none must be replaced
+    paths = [outbox / f"{job}{suffix}" for suffix in (".xlsx", ".csv", ".readings.csv")]
+    with ExitStack() as stack:
+        workbook, table, readings = stack.enter_context(atomic_files(paths))
+        spool = stack.enter_context(Spool())
+        survey = _read_once(scans, spool, readings)
+        with csv_writer(table) as writer:
+            write_consolidated(writer, survey.columns, spool)
+        from pipeline.export.workbook import write_workbook  # openpyxl takes a quarter of a second to load
+
+        with reported(paths[0]):  # openpyxl writes temporary files of its own
+            write_workbook(workbook, survey, spool)
+    return Written(readings_csv=str(paths[2]), table_csv=str(paths[1]), workbook=str(paths[0]))
+
+
+def _read_once(scans: Iterable[ScanEntry], spool: Spool, readings: BinaryIO) -> Survey:
+    """Everything that can be done while the scans pass by; the rest needs to know the widest table."""
+    survey = Survey()
+    with csv_writer(readings) as writer:
+        writer.writerow(HEADER)
+        for scan in scans:
+            write_readings(writer, scan)
+            survey.add(scan)
+            spool.add(scan)
+    return survey
