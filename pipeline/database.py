@@ -1,0 +1,95 @@
+"""A SQLite file that survives a crash: how it is opened, brought to the schema of this version, and changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import StateError
+
+_BUSY_SECONDS = 30.0
+
+
+class Database:
+    """A SQLite database, made if it is not there. Use it from one thread.
+
+    `migrations` make each version of the schema from the one before; SQLite's user_version says how many have been done.
+    All methods raise StateError if the file can't be used.
+    """
+
+    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StateError(f"{path.parent} can't be made: {error.strerror}") from error
+        with self.reported():
+            self._connection = self.connect()
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")  # others may read while we write
+                self._migrate(migrations)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def connect(self) -> sqlite3.Connection:
+        """One more connection, for a view of one moment. Raises sqlite3.Error."""
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection.execute("PRAGMA synchronous = FULL")  # what is committed is on the disk
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        with self.reported():
+            return self._connection.execute(statement, values).fetchall()
+
+    def change(self, statement: str, *values: object) -> int:
+        """Run one change; returns the id of the row, where it inserted one."""
+        with self.reported():
+            return self._connection.execute(statement, values).lastrowid or 0
+
+    def insert_many(self, statement: str, rows: Iterator[Sequence[object]]) -> None:
+        with self.reported():
+            self._connection.executemany(statement, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes of the block, or none of them. Blocks may be nested; the outermost counts."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self.change("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.change("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # some errors, like a full disk, have rolled back already
+                self.change("ROLLBACK")
+            raise
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Turn a sqlite3.Error of the block into a StateError."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StateError(f"{self.path} can't be used: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{self.path} is damaged: {error}", "Move it away, and read the scans again.") from error
+
+    def _migrate(self, migrations: Sequence[str]) -> None:
+        with self.transaction():
+            [[version]] = self._connection.execute("PRAGMA user_version").fetchall()
+            if version > len(migrations):
+                raise StateError(f"{self.path} was made by a newer version of pipeline", "Install the newer version.")
+            for script in migrations[version:]:
+                for statement in script.split(";"):  # not executescript, which would commit first
+                    self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {len(migrations)}")

@@ -1,0 +1,122 @@
+"""Looking at folders that other people write to: what is a regular file, what is a scan, what a file holds."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import UsageError
+
+SCAN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".pdf"})
+
+#: First bytes of the formats that are read: JPEG, PNG, TIFF and BigTIFF in both byte orders.
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_PDF_HEADER_WITHIN = 1024  # readers allow that much rubbish before %PDF-
+
+#: What file managers, shares and office programs leave behind. Names are compared in lower case.
+_CLUTTER = (".*", "~$*", "@eadir", "thumbs.db", "desktop.ini")
+
+
+class Stamp(NamedTuple):
+    """What tells, without reading it, that a file was changed: its size in bytes and its time."""
+
+    size: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        return cls(status.st_size, status.st_mtime_ns)
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or is there for a program and not for a person."""
+    return any(fnmatchcase(name.lower(), pattern) for pattern in _CLUTTER)
+
+
+def walk(
+    root: Path,
+    skip: Callable[[Path], bool],
+    note: Callable[[Path, str], None] = lambda path, why: None,
+) -> Iterator[tuple[Path, Stamp]]:
+    """Every regular file below `root`, in no order, but for what `skip` names; `skip` is asked about folders too.
+
+    Symbolic links are not followed; `note` is told of them, of devices and of folders that can't be read, and why. What
+    vanishes meanwhile is left out. Raises OSError if `root` itself can't be read.
+    """
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = list(found)
+        except OSError as error:
+            if folder == root:
+                raise
+            if not isinstance(error, FileNotFoundError):
+                note(folder, error.strerror or str(error))
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if skip(path):
+                continue
+            with suppress(FileNotFoundError):
+                status = os.lstat(path)  # not entry.stat: on Windows that is what the folder remembers
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(path)
+                elif stat.S_ISREG(status.st_mode):
+                    yield path, Stamp.of(status)
+                else:
+                    note(path, "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a file")
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """The stamp of the file at a path; None if there is none, or no regular one."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading. Raises OSError, also for a link or a device, and never waits for the other end of a FIFO."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a regular file's content, in hexadecimal. Raises OSError."""
+    with open_regular(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_scan(path: Path) -> bool:
+    """Whether the file is called a scan or starts like one. Raises OSError."""
+    if path.suffix.lower() in SCAN_SUFFIXES:
+        return True
+    with open_regular(path) as stream:
+        start = stream.read(_PDF_HEADER_WITHIN)
+    return start.startswith(_MAGIC) or b"%PDF-" in start
+
+
+def refuse_nested(inner: Path, outer: Path, message: str) -> None:
+    """Raises UsageError with `message` if `inner` is `outer` or lies within it, links resolved."""
+    if inner.resolve().is_relative_to(outer.resolve()):
+        raise UsageError(message)
+
+
+def shown(path: Path | str) -> str:
+    """A path as text that every terminal, database and spreadsheet takes: bytes that are no UTF-8 appear as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,137 @@
+"""One job from scans to spreadsheets: claim, read, commit, export. Backlogs and the drop folder both go through here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
+
+from pipeline.engine import Engine
+from pipeline.errors import PipelineError, UsageError
+from pipeline.journal import Journal, Scan, Totals
+from pipeline.records import Outcome, ScanEntry, ScanResult, Written
+from pipeline.settings import Settings
+from pipeline.worker import Answer, Task
+
+#: Writes a job's spreadsheets into a folder; `export`, unless a test says otherwise.
+Writer = Callable[[str, Iterable[ScanEntry], Path], Written]
+
+_JOB_BYTES = 200  # of the 255 that a file name may have; endings are added to it
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows keeps these names to itself
+_NOTES_SHOWN = 5
+
+
+class Desk:
+    """Where scans are in hand: from the journal to the engine, and their readings back into the journal."""
+
+    def __init__(self, journal: Journal, engine: Engine, settings: Settings) -> None:
+        self._journal, self._engine, self._settings = journal, engine, settings
+        self._in_hand: dict[Path, Scan] = {}
+
+    @property
+    def room(self) -> int:
+        """How many more scans may be taken now."""
+        return self._engine.room
+
+    @property
+    def busy(self) -> int:
+        """How many scans are in hand."""
+        return len(self._in_hand)
+
+    def take(self, scan: Scan, trace: Path | None = None) -> None:
+        """Have a waiting scan read."""
+        self._in_hand[scan.source] = self._journal.start(scan)
+        self._engine.submit(Task(scan.source, self._settings, trace))
+
+    def collect(self, timeout: float | None = None) -> list[tuple[Scan, Answer]]:
+        """The scans that have been read, with what was read; waits for the first as Engine.poll does. Commits nothing."""
+        answers = self._engine.poll(timeout)
+        return [(self._in_hand.pop(answer.task.path), answer) for answer in answers]
+
+    def commit(self, scan: Scan, answer: Answer) -> Scan:
+        """Put what was read into the journal."""
+        outcome: Outcome = "failed" if answer.result.failure else "done"
+        return self._journal.settle(scan, outcome, describe(answer.result), answer.result.pages, answer.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A scan that could not be read, and why."""
+
+    file: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a job, for a person. The counts are of this time; `totals` of all that the job holds."""
+
+    job: str
+    written: Written
+    totals: Totals
+    read: int
+    failed: tuple[Failed, ...] = ()
+    duplicates: int = 0
+    ignored: int = 0
+    unchanged: int = 0
+
+
+def export(job: str, entries: Iterable[ScanEntry], outbox: Path) -> Written:
+    """The usual Writer. Raises OutputError."""
+    from pipeline.export import write_job  # loads much, and only when something is written
+
+    return write_job(job, entries, outbox)
+
+
+def write_spreadsheets(journal: Journal, job: str, outbox: Path, writer: Writer = export) -> Written:
+    """Write a job's spreadsheets from the journal. Raises OutputError."""
+    version = journal.version(job)  # before the entries are read: what comes in between is for the next time
+    written = writer(job, journal.entries(job), outbox)
+    journal.written(job, version)
+    return written
+
+
+def describe(result: ScanResult) -> str:
+    """What a person should know about a scan: the failure and its remedy, or the notes of its pages."""
+    if result.failure:
+        text = str(PipelineError(result.failure.message, result.failure.remedy))
+        if result.pages:
+            text += f" Its first {len(result.pages)} pages were read." if len(result.pages) > 1 else " Its first page was read."
+    elif len(result.pages) == 1:
+        text = result.pages[0].note
+    else:
+        notes = [f"Page {page.number}: {page.note}" for page in result.pages if page.note]
+        more = len(notes) - _NOTES_SHOWN
+        text = "; ".join(notes[:_NOTES_SHOWN]) + (f"; and {more} pages more" if more > 0 else "")
+    return text.encode("utf-8", "backslashreplace").decode()  # an error may quote a path that is no text
+
+
+def free_name(journal: Journal, job: str, file: str) -> str:
+    """`file`, or "file (2)" and so on: the first name that no scan of the job has."""
+    path = PurePosixPath(file)
+    names = (str(path.with_name(f"{path.stem} ({number}){path.suffix}")) for number in count(2))
+    return next(name for name in chain([file], names) if journal.named(job, name) is None)
+
+
+def checked_job(name: str) -> str:
+    """A job's name as it is. Raises UsageError if it can't be the name of a file on any system."""
+    if safe_job(name) != name:
+        raise UsageError(f"{name!r} can't be the name of a file", "Give the job another name with --job.")
+    return name
+
+
+def safe_job(name: str) -> str:
+    """A name that can be that of a file on any system, and is `name` if that is one."""
+    safe = _UNSAFE.sub("_", name).rstrip(" .").lstrip(" ")
+    if not safe or safe.startswith(".") or _DEVICES.fullmatch(safe):
+        safe = f"_{safe}"
+    if safe.lower().endswith(".readings"):  # JOB.readings.csv would be that of two jobs
+        safe += "_"
+    if len(safe.encode()) > _JOB_BYTES:
+        digest = hashlib.sha256(safe.encode()).hexdigest()[:8]
+        safe = safe.encode()[: _JOB_BYTES - 9].decode(errors="ignore").rstrip(" .") + "-" + digest
+    return safe

@@ -1,0 +1,360 @@
+"""What was read, in SQLite: scans by content, their states, pages and readings. The only place that knows the schema.
+
+The journal is the truth; spreadsheets are views of it. One process may write while others read; each change is one transaction
+that is on the disk when the call returns.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pipeline.database import Database
+from pipeline.errors import StateError
+from pipeline.files import natural_key
+from pipeline.folders import Stamp
+from pipeline.records import Box, CellReading, Outcome, PageResult, ScanEntry
+
+FILE_NAME = "journal.sqlite"
+
+#: waiting: to be read. reading: in a worker's hands. settled: it has an outcome. moving: its original is on the way out of the
+#: inbox. filed: the original has arrived. A scan of a backlog folder stays settled, for its original stays where it is.
+State = Literal["waiting", "reading", "settled", "moving", "filed"]
+
+#: What may follow what. A settled or filed scan waits again when it is to be read anew.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    "waiting": frozenset({"reading", "settled"}),
+    "reading": frozenset({"settled", "waiting"}),
+    "settled": frozenset({"moving", "filed", "waiting"}),
+    "moving": frozenset({"filed", "waiting"}),
+    "filed": frozenset({"waiting"}),
+}
+
+#: What makes each version of the schema from the one before; the version is kept in SQLite's user_version.
+_MIGRATIONS = (
+    """
+    CREATE TABLE jobs (
+        job TEXT PRIMARY KEY,
+        version INTEGER NOT NULL DEFAULT 0,  -- counts the changes to what the spreadsheets show
+        written INTEGER NOT NULL DEFAULT 0  -- the version that they were last written from
+    ) WITHOUT ROWID;
+    CREATE TABLE scans (
+        id INTEGER PRIMARY KEY,
+        job TEXT NOT NULL,
+        root BLOB NOT NULL,      -- folder it was found in: an inbox or a backlog
+        file TEXT NOT NULL,      -- path as the user knows it
+        source BLOB NOT NULL,    -- absolute path of the file now; paths are bytes, for not all are text
+        target BLOB,             -- where the original is being moved to
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,    -- empty if the bytes could not be had
+        state TEXT NOT NULL,
+        outcome TEXT,            -- of the last time it was read; stays until it has been read again
+        message TEXT NOT NULL DEFAULT '',
+        attempts INTEGER NOT NULL DEFAULT 0,
+        added REAL NOT NULL,     -- seconds since 1970
+        started REAL,
+        finished REAL,
+        UNIQUE (job, file)
+    );
+    CREATE INDEX scans_by_source ON scans (source);
+    CREATE INDEX scans_by_content ON scans (job, sha256);
+    CREATE INDEX scans_by_state ON scans (root, state);
+    CREATE TABLE pages (
+        scan INTEGER NOT NULL REFERENCES scans ON DELETE CASCADE,
+        page INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        seconds TEXT NOT NULL,   -- JSON: stage to seconds
+        PRIMARY KEY (scan, page)
+    ) WITHOUT ROWID;
+    CREATE TABLE readings (
+        scan INTEGER NOT NULL,
+        page INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        "table" INTEGER NOT NULL,
+        "row" INTEGER NOT NULL,
+        "column" INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        text TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        status TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        x INTEGER NOT NULL,
+        y INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        PRIMARY KEY (scan, page, position),
+        FOREIGN KEY (scan, page) REFERENCES pages ON DELETE CASCADE
+    ) WITHOUT ROWID;
+    """,
+)
+
+_READING_COLUMNS = '"table", "row", "column", name, value, text, confidence, status, reason, x, y, width, height'
+_SCAN_COLUMNS = "id, job, root, file, source, target, size, mtime_ns, sha256, state, outcome, message, attempts"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan as the journal knows it, without its readings."""
+
+    id: int
+    job: str
+    root: Path
+    file: str
+    source: Path
+    target: Path | None
+    stamp: Stamp
+    sha256: str
+    state: State
+    outcome: Outcome | None
+    message: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a job holds."""
+
+    scans: int
+    pages: int
+    cells: int  # that are not blank
+    review: int  # cells that a person should look at
+
+
+class Journal:
+    """The journal in a folder, made if it is not there. Use it from one thread.
+
+    All methods raise StateError if the database can't be used, and if a scan's state does not allow what is asked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / FILE_NAME, _MIGRATIONS)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # -- finding scans
+
+    def at(self, source: Path, job: str | None = None) -> Scan | None:
+        """The scan whose original is at an absolute path, of one job or, the latest, of any."""
+        return self._one("source = ? AND job = coalesce(?, job) ORDER BY id DESC", os.fsencode(source), job)
+
+    def named(self, job: str, file: str) -> Scan | None:
+        """The scan of that name in the job."""
+        return self._one("job = ? AND file = ?", job, file)
+
+    def twins(self, job: str, sha256: str, but: int | None = None) -> list[Scan]:
+        """The scans of a job with that content that have been read or will be, read ones first; not that with the id `but`."""
+        return self._many(
+            "job = ? AND sha256 = ? AND id IS NOT ? AND (outcome IN ('done', 'failed') OR state IN ('waiting', 'reading')) "
+            "ORDER BY outcome IS NOT 'done', id",
+            *(job, sha256, but),
+        )
+
+    def scans(self, root: Path, *states: State, job: str | None = None) -> list[Scan]:
+        """The scans from a folder that are in one of the states, oldest first."""
+        marks = ", ".join("?" * len(states))
+        where = f"root = ? AND state IN ({marks}) AND job = coalesce(?, job) ORDER BY id"
+        return self._many(where, os.fsencode(root), *states, job)
+
+    # -- changing them
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes of the block, or none of them. Blocks may be nested; the outermost counts."""
+        return self._database.transaction()
+
+    def add(self, job: str, root: Path, file: str, source: Path, stamp: Stamp, sha256: str) -> Scan:
+        """A new scan, waiting."""
+        with self._database.transaction():
+            id_ = self._database.change(
+                "INSERT INTO scans (job, root, file, source, size, mtime_ns, sha256, state, added) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?)",
+                *(job, os.fsencode(root), file, os.fsencode(source), *stamp, sha256, time.time()),
+            )
+            self._database.change("INSERT OR IGNORE INTO jobs (job) VALUES (?)", job)
+            return self._get(id_)
+
+    def again(self, scan: Scan, root: Path, source: Path, stamp: Stamp, sha256: str) -> Scan:
+        """Let a scan wait to be read anew, from what is now at `source`. Until then it keeps its readings."""
+        paths = {"root": os.fsencode(root), "source": os.fsencode(source), "target": None}
+        content = {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": sha256}
+        if scan.state == "waiting":
+            return self._update(scan, **paths, **content)
+        return self._enter(scan, "waiting", **paths, **content)
+
+    def start(self, scan: Scan) -> Scan:
+        """A waiting scan goes to a worker."""
+        return self._enter(scan, "reading", attempts=scan.attempts + 1, started=time.time())
+
+    def give_back(self, scan: Scan) -> Scan:
+        """A scan comes back from a worker unread."""
+        return self._enter(scan, "waiting")
+
+    def settle(
+        self, scan: Scan, outcome: Outcome, message: str = "", pages: Sequence[PageResult] = (), sha256: str = ""
+    ) -> Scan:
+        """Commit a scan's outcome and its readings, which replace those it had. `sha256` is that of the content read."""
+        changes = {"sha256": sha256} if sha256 else {}
+        with self._database.transaction():
+            settled = self._enter(scan, "settled", outcome=outcome, message=message, finished=time.time(), **changes)
+            self._database.change("DELETE FROM pages WHERE scan = ?", scan.id)
+            self._database.insert_many(
+                "INSERT INTO pages VALUES (?, ?, ?, ?)",
+                ((scan.id, page.number, page.note, json.dumps(dict(page.seconds))) for page in pages),
+            )
+            self._database.insert_many(
+                f"INSERT INTO readings VALUES ({', '.join('?' * 16)})",
+                (
+                    (scan.id, page.number, position, *_reading_row(reading))
+                    for page in pages
+                    for position, reading in enumerate(page.readings)
+                ),
+            )
+            self._changed(scan.job)
+        return settled
+
+    def move(self, scan: Scan, target: Path) -> Scan:
+        """A settled scan's original is about to be moved to `target`."""
+        return self._enter(scan, "moving", target=os.fsencode(target))
+
+    def filed(self, scan: Scan) -> Scan:
+        """A scan's original has been moved, or taken away by someone."""
+        return self._enter(scan, "filed", source=os.fsencode(scan.target or scan.source), target=None)
+
+    def renamed(self, scan: Scan, file: str, source: Path, stamp: Stamp) -> Scan:
+        """The same content has a new path, or the same path a new time."""
+        with self._database.transaction():
+            if file != scan.file:
+                self._changed(scan.job)
+            return self._update(scan, file=file, source=os.fsencode(source), size=stamp.size, mtime_ns=stamp.mtime_ns)
+
+    def remove(self, scan: Scan) -> None:
+        """Take a scan and its readings out of its job: another scan has taken its place."""
+        with self._database.transaction():
+            self._database.change("DELETE FROM scans WHERE id = ?", scan.id)
+            self._changed(scan.job)
+
+    def forget(self, scan: Scan) -> None:
+        """A waiting scan's file has gone. What had been read of it before stays, but counts as no other file's content."""
+        with self._database.transaction():
+            if scan.outcome is None and scan.state == "waiting":
+                self._database.change("DELETE FROM scans WHERE id = ?", scan.id)
+            else:
+                self._enter(scan, "settled", sha256="")
+
+    # -- jobs and their readings
+
+    def entries(self, job: str) -> Iterator[ScanEntry]:
+        """The scans of a job that have an outcome, in natural order, as they were when the first is asked for.
+
+        Only one scan's readings are in memory at a time.
+        """
+        with self._database.reported(), closing(self._database.connect()) as database:
+            database.execute("BEGIN")  # on a connection of its own: it sees one moment, whatever is committed meanwhile
+            rows = database.execute("SELECT file, id, outcome, message FROM scans WHERE job = ? AND outcome NOT NULL", (job,))
+            for file, id_, outcome, message in sorted(rows, key=lambda row: natural_key(row[0])):
+                yield ScanEntry(file, outcome, message, _pages(database, id_))
+
+    def totals(self, job: str) -> Totals:
+        """How much has been read in a job."""
+        [(scans, pages)] = self._database.query(
+            "SELECT count(DISTINCT id), count(page) FROM scans LEFT JOIN pages ON scan = id "
+            "WHERE job = ? AND outcome IN ('done', 'failed')",
+            job,
+        )
+        [(cells, review)] = self._database.query(
+            "SELECT coalesce(sum(status != 'blank'), 0), coalesce(sum(status IN ('review', 'unreadable')), 0) "
+            "FROM scans JOIN readings ON scan = id WHERE job = ?",
+            job,
+        )
+        return Totals(scans, pages, cells, review)
+
+    def version(self, job: str) -> int:
+        """A number that grows with every change to what the job's spreadsheets show."""
+        found = self._database.query("SELECT version FROM jobs WHERE job = ?", job)
+        return found[0][0] if found else 0
+
+    def written(self, job: str, version: int) -> None:
+        """The job's spreadsheets have been written as of `version`."""
+        with self._database.transaction():
+            self._database.change("UPDATE jobs SET written = ? WHERE job = ?", version, job)
+
+    def stale(self, root: Path) -> list[str]:
+        """The jobs with scans from a folder whose spreadsheets are behind the journal."""
+        rows = self._database.query(
+            "SELECT job FROM jobs WHERE version > written "
+            "AND EXISTS (SELECT 1 FROM scans WHERE scans.job = jobs.job AND root = ?)",
+            os.fsencode(root),
+        )
+        return [job for (job,) in rows]
+
+    # -- underneath
+
+    def _enter(self, scan: Scan, state: State, **changes: object) -> Scan:
+        """Change a scan's state, if the table allows it and nobody else has changed it meanwhile."""
+        with self._database.transaction():
+            current = self._get(scan.id).state
+            if state not in TRANSITIONS[current]:
+                raise StateError(f"{scan.file} can't go from {current} to {state}", "Please report this.")
+            return self._update(scan, state=state, **changes)
+
+    def _update(self, scan: Scan, **changes: object) -> Scan:
+        with self._database.transaction():
+            assignments = ", ".join(f"{name} = ?" for name in changes)
+            self._database.change(f"UPDATE scans SET {assignments} WHERE id = ?", *changes.values(), scan.id)
+            return self._get(scan.id)
+
+    def _changed(self, job: str) -> None:
+        self._database.change("UPDATE jobs SET version = version + 1 WHERE job = ?", job)
+
+    def _get(self, id_: int) -> Scan:
+        scan = self._one("id = ?", id_)
+        if scan is None:
+            raise StateError(f"Scan {id_} is not in {self._database.path}", "Please report this.")
+        return scan
+
+    def _one(self, where: str, *values: object) -> Scan | None:
+        return next(iter(self._many(f"{where} LIMIT 1", *values)), None)
+
+    def _many(self, where: str, *values: object) -> list[Scan]:
+        return [_scan(row) for row in self._database.query(f"SELECT {_SCAN_COLUMNS} FROM scans WHERE {where}", *values)]
+
+
+def _scan(row: tuple[Any, ...]) -> Scan:
+    id_, job, root, file, source, target, size, mtime_ns, *rest = row
+    places = (Path(os.fsdecode(root)), file, Path(os.fsdecode(source)), Path(os.fsdecode(target)) if target else None)
+    return Scan(id_, job, *places, Stamp(size, mtime_ns), *rest)
+
+
+def _reading_row(cell: CellReading) -> tuple[object, ...]:
+    box = (cell.box.x, cell.box.y, cell.box.width, cell.box.height)
+    place = (cell.table, cell.row, cell.column, cell.name)
+    return (*place, cell.value, cell.text, cell.confidence, cell.status, cell.reason, *box)
+
+
+def _pages(database: sqlite3.Connection, scan: int) -> tuple[PageResult, ...]:
+    rows = database.execute(f"SELECT page, {_READING_COLUMNS} FROM readings WHERE scan = ? ORDER BY page, position", (scan,))
+    readings = {page: tuple(_cell(row) for row in cells) for page, cells in groupby(rows, lambda row: row[0])}
+    pages = database.execute("SELECT page, note, seconds FROM pages WHERE scan = ? ORDER BY page", (scan,))
+    return tuple(PageResult(page, readings.get(page, ()), note, json.loads(seconds)) for page, note, seconds in pages)
+
+
+def _cell(row: tuple[Any, ...]) -> CellReading:
+    _page, table, row_, column, name, value, text, confidence, status, reason, *box = row
+    return CellReading(table, row_, column, name, value, text, confidence, status, reason, Box(*box))

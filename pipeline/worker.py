@@ -1,0 +1,110 @@
+"""What runs in a worker: one scan, from its path to its readings. Nothing here writes anything."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ScanError
+from pipeline.folders import open_regular
+from pipeline.records import Failure, ScanResult
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One scan to read. Pictures of its stages go into the folder `trace`, if there is one."""
+
+    path: Path
+    settings: Settings
+    trace: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a task. `sha256` is of the bytes that were read, empty if none could be."""
+
+    task: Task
+    sha256: str
+    result: ScanResult
+
+
+#: A task's work, and what a process does once before its first task. Functions of a module, so that they can be sent to one.
+Work = Callable[[Task], Answer]
+Start = Callable[[Settings], None]
+
+
+def read_task(task: Task) -> Answer:
+    """The work of a worker: read the file, then run the chain on its bytes."""
+    from pipeline.chain import read_scan
+
+    try:
+        with open_regular(task.path) as stream:
+            data = stream.read()
+    except OSError as error:
+        return Answer(task, "", ScanResult((), unreadable(error)))
+    return Answer(task, hashlib.sha256(data).hexdigest(), read_scan(data, task.settings, task.trace))
+
+
+def warm_up(settings: Settings) -> None:
+    """Load the model before the first task. Raises ModelError."""
+    import cv2
+
+    from pipeline import chain
+
+    cv2.setNumThreads(1)
+    chain.warm_up(settings)
+
+
+def unreadable(error: OSError) -> Failure:
+    """The failure of a file whose bytes can't be had."""
+    message = f"The file can't be read: {error.strerror or error}"
+    return Failure(type(error).__name__, message, "Is it there, and may you read it?")
+
+
+class CannotStart(Exception):
+    """Carries what went wrong in a worker's start to the parent: it concerns all scans, not the one at hand."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+_start_fault: Exception | None = None
+
+
+def begin(start: Start, settings: Settings) -> None:
+    """First in a worker. Keeps an error until the first task: the pool would report it as a process that died."""
+    global _start_fault  # noqa: PLW0603 - a process pool has no other memory of its start
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; it is the parent's business
+    try:
+        start(settings)
+    except Exception as error:
+        _start_fault = error
+
+
+def work_on(work: Work, task: Task) -> Answer:
+    if _start_fault is not None:
+        raise CannotStart(_start_fault)
+    return guarded(work, task)
+
+
+def guarded(work: Work, task: Task) -> Answer:
+    try:
+        return work(task)
+    except Exception as error:  # whatever it is, it must not stop the batch
+        return failed(task, error)
+
+
+def failed(task: Task, error: BaseException) -> Answer:
+    if isinstance(error, ScanError):
+        return Answer(task, "", ScanResult((), Failure(type(error).__name__, error.message, error.remedy)))
+    failure = Failure(
+        "InternalError",
+        f"An error inside pipeline: {type(error).__name__}: {error}",
+        "Please report it, with the scan if you may.",
+    )
+    return Answer(task, "", ScanResult((), failure))

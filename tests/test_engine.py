@@ -1,0 +1,132 @@
+"""Scans through engines: answers, order, faults, and workers that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import CHILD_ENVIRONMENT, Engine, PoolEngine, SerialEngine, run
+from pipeline.errors import ModelError
+from pipeline.records import PageResult, ScanResult
+from pipeline.settings import Settings
+from pipeline.worker import Answer, Task
+
+SETTINGS = Settings(workers=2)
+
+
+def no_start(settings: Settings) -> None:
+    """Work here needs no model."""
+
+
+def broken_start(settings: Settings) -> None:
+    raise ModelError("digits.pkl is damaged")
+
+
+def act(task: Task) -> Answer:
+    """Do what the file says."""
+    text = task.path.read_text()
+    if text == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if text == "die once" and not task.path.with_suffix(".died").exists():
+        task.path.with_suffix(".died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if text == "fail":
+        raise ZeroDivisionError("by zero")
+    if text == "unsendable":
+        return Answer(task, "", ScanResult((), failure=lambda: None))  # type: ignore[arg-type]
+    note = ",".join(os.environ.get(name, "") for name in CHILD_ENVIRONMENT) if text == "environment" else text
+    return Answer(task, sha256(text.encode()).hexdigest(), ScanResult((PageResult(1, (), note),)))
+
+
+def tasks(folder: Path, *texts: str) -> list[Task]:
+    made = [Task(folder / f"{number}.png", SETTINGS) for number, _ in enumerate(texts)]
+    for task, text in zip(made, texts, strict=True):
+        task.path.write_text(text)
+    return made
+
+
+def outcome(answer: Answer) -> str:
+    return answer.result.failure.error if answer.result.failure else answer.result.pages[0].note
+
+
+@pytest.mark.parametrize("kind", [SerialEngine, PoolEngine])
+def test_every_task_is_answered_once(kind: Callable[..., Engine], tmp_path: Path) -> None:
+    given = tasks(tmp_path, *(f"scan {number}" for number in range(20)), "fail")
+    with kind(SETTINGS, act, no_start) as engine:
+        answers = {answer.task.path: outcome(answer) for answer in run(engine, given)}
+        assert engine.busy == 0
+    assert answers == {
+        task.path: task.path.read_text() if "scan" in task.path.read_text() else "InternalError" for task in given
+    }
+
+
+def test_an_unforeseen_error_says_what_it_was(tmp_path: Path) -> None:
+    with SerialEngine(SETTINGS, act, no_start) as engine:
+        [answer] = run(engine, tasks(tmp_path, "fail"))
+    assert answer.result.failure is not None
+    assert "ZeroDivisionError: by zero" in answer.result.failure.message
+    assert "report" in answer.result.failure.remedy
+
+
+def test_backlog_is_not_submitted_at_once(tmp_path: Path) -> None:
+    taken = 0
+    given = tasks(tmp_path, *["scan"] * 50)
+
+    def counted() -> object:
+        nonlocal taken
+        for taken, task in enumerate(given, 1):  # noqa: B007
+            yield task
+
+    with PoolEngine(SETTINGS, act, no_start) as engine:
+        for done, _ in enumerate(run(engine, counted()), 1):  # type: ignore[arg-type]
+            assert taken - done <= 2 * SETTINGS.workers + 1
+
+
+def test_killed_worker_costs_no_other_scan(tmp_path: Path) -> None:
+    texts = ["a", "b", "die", "c", "die once", "d", "e", "die", "f"]
+    with PoolEngine(SETTINGS, act, no_start) as engine:
+        answers = {int(answer.task.path.stem): outcome(answer) for answer in run(engine, tasks(tmp_path, *texts))}
+    expected = {"die": "WorkerDied"}
+    assert answers == {number: expected.get(text, text) for number, text in enumerate(texts)}
+
+
+def test_worker_killed_while_idle_is_replaced(tmp_path: Path) -> None:
+    first, second = tasks(tmp_path, "a", "b")
+    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as engine:
+        assert [outcome(answer) for answer in run(engine, [first])] == ["a"]
+        for pid in list(engine._pool._processes):
+            os.kill(pid, signal.SIGKILL)
+        assert [outcome(answer) for answer in run(engine, [second])] == ["b"]
+
+
+def test_answer_that_cannot_be_sent_is_a_failure(tmp_path: Path) -> None:
+    with PoolEngine(SETTINGS, act, no_start) as engine:
+        assert {outcome(answer) for answer in run(engine, tasks(tmp_path, "unsendable", "a"))} == {"InternalError", "a"}
+
+
+@pytest.mark.parametrize("kind", [SerialEngine, PoolEngine])
+def test_what_concerns_all_scans_stops_the_batch(kind: Callable[..., Engine], tmp_path: Path) -> None:
+    with kind(SETTINGS, act, broken_start) as engine, pytest.raises(ModelError, match="digits"):
+        list(run(engine, tasks(tmp_path, "a", "b")))
+
+
+def test_workers_compute_on_one_thread_and_the_parent_is_left_alone(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with PoolEngine(SETTINGS, act, no_start) as engine:
+        [answer] = run(engine, tasks(tmp_path, "environment"))
+    assert outcome(answer) == "1,1,1"
+    assert dict(os.environ) == before
+    if hasattr(signal, "pthread_sigmask"):
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_poll_without_tasks_returns_at_once() -> None:
+    with PoolEngine(SETTINGS, act, no_start) as engine:
+        assert engine.poll() == []
+        assert engine.room == 2 * SETTINGS.workers
