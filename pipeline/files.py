@@ -7,6 +7,7 @@ import io
 import os
 import re
 import secrets
+import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -87,6 +88,14 @@ def reported(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete unfinished files of more than a day ago from `folder`: whoever wrote them was killed. Never fails."""
+    for temporary in folder.glob(TEMPORARY.format("*")):
+        with suppress(OSError):
+            if time.time() - temporary.stat().st_mtime > 86_400:
+                temporary.unlink()
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[str, int, str], ...], str]:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputError
-from pipeline.files import atomic_file, atomic_files, fsync_folder, natural_key, write_atomically
+from pipeline.files import atomic_file, atomic_files, fsync_folder, natural_key, remove_leftovers, write_atomically
 
 OLD, NEW = b"old content", b"new content" * 1000
 
@@ -149,6 +149,17 @@ def test_kill_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     assert all(name.startswith(".") for name in names(tmp_path) if name != "a")
     write_atomically(target, NEW)
     assert target.read_bytes() == NEW
+
+
+def test_leftovers_go_after_a_day(tmp_path: Path) -> None:
+    old, new, other = tmp_path / ".pipeline-1.tmp", tmp_path / ".pipeline-2.tmp", tmp_path / "other.tmp"
+    for path in (old, new, other):
+        path.write_bytes(b"")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [new.name, other.name]
+    remove_leftovers(tmp_path / "nowhere")
 
 
 def test_fsync_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
@@ -15,12 +17,32 @@ from openpyxl.writer.excel import ExcelWriter
 EPOCH = datetime(1980, 1, 1)
 
 
-def save(book: Workbook, stream: BinaryIO) -> None:
-    """Write `book` to `stream`. It can't be used afterwards."""
+@contextmanager
+def new_workbook(stream: BinaryIO) -> Iterator[Workbook]:
+    """A workbook in streaming mode, written to `stream` when the block ends well."""
+    book = Workbook(write_only=True)
     book.properties.creator = "pipeline"
     book.properties.created = book.properties.modified = EPOCH
-    with _TimelessZip(stream, "w", ZIP_DEFLATED) as archive:
-        ExcelWriter(book, archive).write_data()  # Workbook.save would put the time into the properties
+    try:
+        yield book
+        with _TimelessZip(stream, "w", ZIP_DEFLATED) as archive:
+            ExcelWriter(book, archive).write_data()  # Workbook.save would put the time into the properties
+    except BaseException:
+        _discard(book)
+        raise
+
+
+def _discard(book: Workbook) -> None:
+    """Delete openpyxl's temporary files; left alone, they stay until the process ends, and a watcher's disk fills up."""
+    for sheet in book.worksheets:
+        parts: Any = sheet
+        # each may be missing or gone, and closing writes what may still find no room
+        with suppress(Exception):
+            parts._rows.close()
+        with suppress(Exception):
+            parts._writer.close()
+        with suppress(Exception):
+            parts._writer.cleanup()
 
 
 class _TimelessZip(ZipFile):

@@ -12,7 +12,7 @@ from pipeline.export.consolidated import write_consolidated
 from pipeline.export.readings import HEADER, csv_writer, write_readings
 from pipeline.export.spool import Spool
 from pipeline.export.survey import Survey
-from pipeline.files import atomic_files, reported
+from pipeline.files import atomic_files, remove_leftovers, reported
 from pipeline.records import ScanEntry, Written
 
 
@@ -23,10 +23,12 @@ def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
 
     Raises OutputError if a file can't be written, UsageError if `job` can't be a file's name. Errors of `scans` pass through.
     """
-    if Path(job).name != job or "\0" in job or job.endswith(".readings"):
-        raise UsageError(f"{job!r} can't be the name of a job", "Take a name without / and not ending in .readings.")
+    is_hidden, is_path = job.startswith("."), Path(job).name != job or "\0" in job
+    if not job or is_hidden or is_path or job.endswith(".readings"):  # 9B.readings.csv belongs to job 9B
+        raise UsageError(f"{job!r} can't be the name of a job", "Take one without /, a dot in front or .readings behind.")
     with reported(outbox):
         outbox.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(outbox)
     # the workbook first: it is what people leave open, and then none must be replaced
     paths = [outbox / f"{job}{suffix}" for suffix in (".xlsx", ".csv", ".readings.csv")]
     with ExitStack() as stack:

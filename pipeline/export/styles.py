@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openpyxl.cell import Cell, WriteOnlyCell
@@ -47,11 +47,11 @@ def number(text: str) -> tuple[int | float, str] | None:
     None if it is no number, or none that Excel could show like this.
     """
     match = _NUMBER.fullmatch(text)
-    if not match:
+    if not match or len(match[1]) + len(match[2] or "") > MOST_DIGITS:
         return None
     whole, decimals = match[1], match[2] or ""
     value = float(text) if decimals else int(text)
-    if len(whole) + len(decimals) > MOST_DIGITS or (value == 0 and text.startswith("-")):
+    if value == 0 and text.startswith("-"):  # Excel has no -0
         return None
     shape = "0" * len(whole) if whole.startswith("0") else "0"
     return value, f"{shape}.{'0' * len(decimals)}" if decimals else shape
@@ -68,7 +68,7 @@ class Pen:
         """Text, whatever it begins with: never a formula, an error or a date."""
         clean = sheet_text(text)
         if looks_like_formula(clean):
-            look = _replaced(look, is_quoted=True)
+            look = replace(look, is_quoted=True)
         cell = self._cell(clean or None, look)
         cell.data_type = "s"
         return cell
@@ -82,7 +82,7 @@ class Pen:
         found = number(text)
         if found is None:
             return self.text(text, look)
-        return self._cell(found[0], _replaced(look, number_format=found[1]))
+        return self._cell(found[0], replace(look, number_format=found[1]))
 
     def comment(self, cell: Cell, text: str) -> None:
         """Attach a note that shows when the mouse is over the cell."""
@@ -96,12 +96,6 @@ class Pen:
             self._styles[look] = cell._style
         cell._style = self._styles[look]
         return cell  # type: ignore[no-any-return]
-
-
-def _replaced(look: Look, number_format: str | None = None, is_quoted: bool = False) -> Look:
-    return Look(
-        look.colour, look.align, look.wrap, look.starts_group, look.bold, number_format or look.number_format, is_quoted
-    )
 
 
 def _apply(look: Look, cell: Cell) -> None:

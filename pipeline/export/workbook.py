@@ -8,7 +8,7 @@ from typing import BinaryIO
 from openpyxl import Workbook
 from openpyxl.cell import Cell
 
-from pipeline.export import archive
+from pipeline.export.archive import new_workbook
 from pipeline.export.consolidated import PLACE, Line, paper_rows, shown
 from pipeline.export.sheets import Column, Listing, prepare
 from pipeline.export.styles import COLOURS, Look, Pen
@@ -32,13 +32,12 @@ MEANINGS = (
 
 def write_workbook(stream: BinaryIO, survey: Survey, scans: Iterable[ScanEntry]) -> None:
     """Write the workbook of the scans that `survey` has seen. Same scans, same bytes."""
-    book = Workbook(write_only=True)
     file_width = max((display_width(line.file) for line in survey.files), default=0)
-    _table(book, survey, scans, file_width)
-    _review(book, survey.most_doubtful_first(), file_width)
-    _files(book, survey.files, file_width)
-    _legend(book, survey)
-    archive.save(book, stream)
+    with new_workbook(stream) as book:
+        _table(book, survey, scans, file_width)
+        _review(book, survey.most_doubtful_first(), file_width)
+        _files(book, survey.files, file_width)
+        _legend(book, survey)
 
 
 def _table(book: Workbook, survey: Survey, scans: Iterable[ScanEntry], file_width: int) -> None:

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
+
+from pipeline.export import sheets, workbook, write_job
+from pipeline.export.styles import COLOURS, number
+from pipeline.export.text import sheet_text
+from pipeline.records import ScanEntry
+from tests.export.scans import HOSTILE, JOB, cell, grid, scan
+
+Rows = list[tuple[Any, ...]]
+
+
+def written(outbox: Path, *scans: ScanEntry) -> Workbook:
+    return load_workbook(write_job("9B", iter(scans), outbox).workbook)
+
+
+def values(book: Workbook, sheet: str) -> Rows:
+    return list(book[sheet].iter_rows(values_only=True))
+
+
+def fill(cell: Any) -> str:  # noqa: ANN401
+    return str(cell.fill.fgColor.rgb)[2:]
+
+
+def test_sheets_in_order(tmp_path: Path) -> None:
+    assert written(tmp_path, *JOB).sheetnames == ["Table", "Review", "Files", "Legend"]
+
+
+def test_table_has_real_numbers(tmp_path: Path) -> None:
+    book = written(tmp_path, *JOB)
+    assert values(book, "Table") == [
+        ("file", "page", "row", "table", "C1", "C2", "C3", "C4"),
+        ("9B/scan 1.png", 1, 1, 1, 7, 52.5, "5?", "?"),
+        ("9B/scan 1.png", 1, 2, 1, None, None, None, None),
+        ("9B/scan 1.png", 1, 3, 1, 8, -3, "-", "B+"),
+        ("9B/scan 1.png", 2, 1, 1, 12, "total?", None, None),
+    ]
+    first = book["Table"][2]
+    assert [first[4].number_format, first[5].number_format] == ["000", "0.00"]
+    assert [type(each.value) for each in first[4:6]] == [int, float]
+
+
+def test_cells_to_look_at_are_coloured_and_say_why(tmp_path: Path) -> None:
+    sheet = written(tmp_path, *JOB)["Table"]
+    assert fill(sheet["E2"]) == COLOURS["verified"][0]
+    assert fill(sheet["G2"]) == COLOURS["review"][0]
+    assert fill(sheet["H2"]) == COLOURS["unreadable"][0]
+    assert fill(sheet["F4"]) == COLOURS["corrected"][0]
+    assert sheet["F2"].fill.fill_type is None
+    comments = {each.coordinate: each.comment.text for row in sheet.iter_rows() for each in row if each.comment}
+    assert comments == {
+        "G2": "Review, 60.0% sure\n5 or 6",
+        "H2": "Unreadable\nstruck out",
+        "F4": "Corrected, 99.0% sure\nthe total says so\nLetter for letter: -8",
+        "F5": "Review, 30.0% sure\nletters\nLetter for letter: total",
+    }
+
+
+def test_review_lists_the_most_doubtful_first(tmp_path: Path) -> None:
+    assert values(written(tmp_path, *JOB), "Review") == [
+        ("file", "page", "table", "row", "column", "name", "value", "text", "confidence", "reason", "correct value"),
+        ("9B/scan 1.png", 1, 1, 1, 4, "C4", None, None, 0, "struck out", None),
+        ("9B/scan 1.png", 2, 1, 1, 2, "C2", None, "total", 0.3, "letters", None),
+        ("9B/scan 1.png", 1, 1, 1, 3, "C3", 5, "5", 0.6, "5 or 6", None),
+    ]
+
+
+def test_review_says_when_there_is_nothing_to_do(tmp_path: Path) -> None:
+    rows = values(written(tmp_path, scan("a", grid(2, 2))), "Review")
+    assert [row[0] for row in rows] == ["file", workbook.NOTHING_TO_REVIEW]
+
+
+def test_files_and_legend(tmp_path: Path) -> None:
+    book = written(tmp_path, *JOB)
+    assert values(book, "Files") == [
+        ("file", "outcome", "pages", "tables", "cells read", "to review", "message"),
+        ("9B/scan 1.png", "done", 2, 2, 10, 3, None),
+        ("9B/scan 2.png", "failed", 0, 0, 0, 0, "9B/scan 2.png is empty. Scan it again."),
+        ("9B/scan 3.png", "duplicate", 0, 0, 0, 0, "same content as 9B/scan 1.png"),
+    ]
+    assert fill(book["Files"]["A3"]) == COLOURS["unreadable"][0]
+    legend = [(row[0], row[2]) for row in values(book, "Legend")[1:]]
+    assert legend == [("review", 2), ("unreadable", 1), ("corrected", 1), ("verified", 1), ("ok", 5), ("blank", 4)]
+
+
+def test_lists_are_ready_to_use_and_to_print(tmp_path: Path) -> None:
+    book = written(tmp_path, *JOB)
+    for name, frozen, area in (("Table", "E2", "A1:H5"), ("Review", "A2", "A1:K4"), ("Files", "A2", "A1:G4")):
+        sheet = book[name]
+        assert (sheet.freeze_panes, sheet.auto_filter.ref) == (frozen, area)
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+        assert sheet.sheet_properties.pageSetUpPr
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.print_title_rows == "$1:$1"
+        assert all(each.font.b for each in sheet[1])
+    assert book["Table"].column_dimensions["A"].width > len("9B/scan 1.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7", (7, "0")),
+        ("007", (7, "000")),
+        ("-007", (-7, "000")),
+        ("0", (0, "0")),
+        ("2.50", (2.5, "0.00")),
+        ("007.5", (7.5, "000.0")),
+        ("123456789012345", (123456789012345, "0")),
+        *(
+            (text, None)
+            for text in ("1234567890123456", "-0", "-0.0", "", "5.", ".5", "+5", "1e5", "1,5", "٣", "5?", "1" * 5000)
+        ),
+    ],
+)
+def test_numbers_and_how_they_are_shown(text: str, expected: object) -> None:
+    assert number(text) == expected
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(st.lists(st.text(st.characters(codec=None), max_size=40) | st.sampled_from(HOSTILE), min_size=5, max_size=5))
+def test_text_is_never_a_formula(tmp_path: Path, texts: list[str]) -> None:
+    file, name, value, reason, message = texts
+    cells = [cell(1, 1, value, name=name or "C1"), cell(1, 2, "", "review", text=value, reason=reason)]
+    book = written(tmp_path, scan(file, cells, message=message))
+    assert {each.data_type for sheet in book for row in sheet.iter_rows() for each in row} <= {"n", "s", "inlineStr"}
+    assert values(book, "Files")[1][0] == (sheet_text(file) or None)
+    assert values(book, "Review")[1][9] == (sheet_text(reason) or None)
+    if number(value) is None:
+        assert values(book, "Table")[1][4] == (sheet_text(value) or None)
+
+
+def test_formula_like_text_stays_text_when_edited(tmp_path: Path) -> None:
+    sheet = written(tmp_path, scan("a", [cell(1, 1, "=1+1"), cell(1, 2, "B+")]))["Table"]
+    assert (sheet["E2"].value, sheet["E2"].quotePrefix, sheet["F2"].quotePrefix) == ("=1+1", True, False)
+
+
+def test_a_full_sheet_goes_on_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "MOST_ROWS", 11)
+    doubts = [cell(row, 1, str(row), "review") for row in range(1, 26)]
+    book = written(tmp_path, scan("a", doubts))
+    assert book.sheetnames == ["Table", "Table 2", "Table 3", "Review", "Review 2", "Review 3", "Files", "Legend"]
+    rows = [row for name in ("Table", "Table 2", "Table 3") for row in values(book, name)[1:]]
+    assert [row[4] for row in rows] == [f"{row}?" for row in range(1, 26)]
+    assert book["Table 2"]["E2"].comment is not None
+    assert book["Table 3"].auto_filter.ref == "A1:E6"
+
+
+def test_comments_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MOST_COMMENTS", 3)
+    book = written(tmp_path, scan("a", [cell(row, 1, "1", "review") for row in range(1, 11)]))
+    assert [bool(row[4].comment) for row in book["Table"].iter_rows(min_row=2)] == [True] * 3 + [False] * 7
+    assert len(values(book, "Review")) == 11
+
+
+def test_nothing_in_the_file_tells_the_time(tmp_path: Path) -> None:
+    with zipfile.ZipFile(write_job("9B", JOB, tmp_path).workbook) as archive:
+        assert archive.testzip() is None
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        assert archive.read("docProps/core.xml").count(b"1980-01-01T00:00:00Z") == 2
