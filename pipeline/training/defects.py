@@ -1,0 +1,114 @@
+"""What happens to a sheet on its way to us: skew, shadows, stains, faint rulings, and the scanner's own doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.records import Image, Matrix
+from pipeline.training.pages import RenderedSheet, painted
+
+
+@dataclass(frozen=True, slots=True)
+class Defects:
+    """How much of everything; all zero is the sheet as drawn."""
+
+    skew: float = 0.0  # degrees, clockwise
+    perspective: float = 0.0  # how far corners are moved inwards, as a share of the page's side
+    gaps: float = 0.0  # share of the rulings' length that is missing
+    faint: float = 0.0  # share of the rulings' darkness that is missing
+    stains: int = 0  # rings and spots
+    light: float = 0.0  # how much darker the darkest corner is, 0 to 1
+    blur: float = 0.0  # standard deviation, pixels
+    noise: float = 0.0  # standard deviation, grey levels
+    bilevel: bool = False  # black and white only
+    grey: bool = False
+    jpeg: int = 0  # quality of the JPEG it went through; 0 is none
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AgedSheet:
+    """The scan, grey or BGR, and the way back to the sheet as drawn: a homography, sheet pixels → scan pixels."""
+
+    image: Image
+    from_sheet: Matrix
+
+
+def age(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> AgedSheet:
+    """Apply the defects in the order in which paper, light and scanner do. The canvas grows so that nothing is cut off."""
+    image = sheet.image
+    if defects.gaps or defects.faint:
+        ruling = _worn(sheet.ruling, defects, rng)
+        image = painted(painted(sheet.printed, ruling, sheet.ruling_colour), sheet.ink, sheet.pen)
+    for _ in range(defects.stains):
+        image = _stained(image, rng)
+    image, matrix = _moved(image, defects, rng)
+    if defects.light:
+        image = _shaded(image, defects.light, rng)
+    if defects.blur:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), defects.blur), np.uint8)
+    if defects.grey or defects.bilevel:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    if defects.noise:
+        image = np.clip(image + rng.normal(0, defects.noise, image.shape), 0, 255).astype(np.uint8)
+    if defects.bilevel:
+        image = np.where(image > 160, 255, 0).astype(np.uint8)
+    if defects.jpeg:
+        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, defects.jpeg])[1]
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
+    return AgedSheet(image, matrix)
+
+
+def _worn(ruling: Image, defects: Defects, rng: np.random.Generator) -> Image:
+    """Rulings with pieces missing, each a few pixels to a centimetre long, and printed faintly."""
+    height, width = ruling.shape
+    worn = np.asarray(ruling * (1 - defects.faint), np.float32)
+    if defects.gaps:
+        patches = cv2.resize(rng.random((height // 12 + 1, width // 12 + 1)), (width, height), interpolation=cv2.INTER_CUBIC)
+        worn[patches < np.quantile(patches[::7, ::7], defects.gaps)] = 0
+    return worn.astype(np.uint8)
+
+
+def _stained(image: Image, rng: np.random.Generator) -> Image:
+    """A coffee ring or a soft spot, which darkens what it lies on."""
+    height, width = image.shape[:2]
+    centre = int(rng.integers(0, width)), int(rng.integers(0, height))
+    radius = int(rng.uniform(0.03, 0.12) * width)
+    layer = np.zeros((height, width), np.uint8)
+    ring = rng.random() < 0.5
+    cv2.ellipse(layer, centre, (radius, round(radius * 0.93)), 0, 0, 360, 255, max(radius // 10, 2) if ring else -1)
+    soft = np.asarray(cv2.GaussianBlur(layer, (0, 0), max(radius / 25, 1.0)), np.float32)
+    colour = np.array((70, 120, 150), np.float32)  # brown
+    share = soft[..., None] / 255 * float(rng.uniform(0.15, 0.4))
+    return np.asarray(np.rint(image * (1 - share * (1 - colour / 255))), np.uint8)
+
+
+def _moved(image: Image, defects: Defects, rng: np.random.Generator) -> tuple[Image, Matrix]:
+    """Turn and tilt the sheet on a canvas of its own colour that holds all of it."""
+    if not (defects.skew or defects.perspective):
+        return image, np.eye(3)
+    height, width = image.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    inwards = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * rng.random((4, 2)) * defects.perspective * (width, height)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -defects.skew, 1.0)
+    target = cv2.transform((corners + inwards)[None].astype(np.float32), turn)[0]
+    low, high = target.min(axis=0), target.max(axis=0)
+    matrix = cv2.getPerspectiveTransform(corners, (target - low).astype(np.float32))
+    size = (int(np.ceil(high[0] - low[0])), int(np.ceil(high[1] - low[1])))
+    paper = tuple(float(v) for v in np.median(image[::8, ::8].reshape(-1, 3), axis=0))
+    moved = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=paper)
+    return np.asarray(moved, np.uint8), np.asarray(matrix, np.float64)
+
+
+def _shaded(image: Image, strength: float, rng: np.random.Generator) -> Image:
+    """Light that falls off towards one side, with a soft shadow."""
+    height, width = image.shape[:2]
+    y, x = np.mgrid[0:1:64j, 0:1:64j]
+    angle = float(rng.uniform(0, 2 * np.pi))
+    slope = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
+    shadow = np.exp(-(((x - rng.random()) / 0.4) ** 2 + ((y - rng.random()) / 0.4) ** 2))
+    dark = 0.7 * (slope - slope.min()) / np.ptp(slope) + 0.3 * shadow
+    field = cv2.resize(1 - strength * np.clip(dark, 0, 1), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.rint(image * field[..., None]).clip(0, 255), np.uint8)
