@@ -42,6 +42,10 @@ class Desk:
         """How many scans are in hand."""
         return len(self._in_hand)
 
+    def holds(self, path: Path) -> bool:
+        """Whether the scan at a path is in hand."""
+        return path in self._in_hand
+
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
         self._in_hand[scan.source] = self._journal.start(scan)

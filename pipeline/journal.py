@@ -35,7 +35,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     "waiting": frozenset({"reading", "settled"}),
     "reading": frozenset({"settled", "waiting"}),
     "settled": frozenset({"moving", "filed", "waiting"}),
-    "moving": frozenset({"filed", "waiting"}),
+    "moving": frozenset({"moving", "filed", "waiting"}),
     "filed": frozenset({"waiting"}),
 }
 

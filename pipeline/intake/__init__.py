@@ -1,0 +1,7 @@
+"""The drop folder: looking, waiting until files are whole, claiming, filing away."""
+
+from __future__ import annotations
+
+from pipeline.intake.watcher import watch
+
+__all__ = ["watch"]

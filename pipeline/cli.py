@@ -1,0 +1,162 @@
+"""The commands: parse, call, print."""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import EXIT_CODES, PipelineError, ScanError, UsageError
+from pipeline.settings import Settings, load_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_EPILOG = (
+    "\b\nExit codes:\n"
+    + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES)
+    + "\n\n\b\nShell completion, for bash (zsh and fish likewise):\n"
+    + '  eval "$(_PIPELINE_COMPLETE=bash_source pipeline)"'
+)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+class _Group(click.Group):
+    """Reports errors in one line with their exit code, not with a trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+        try:
+            return super().invoke(ctx)
+        except PipelineError as error:
+            click.echo(f"pipeline: {error}", err=True)
+            raise click.exceptions.Exit(error.exit_code) from error
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(130) from None
+
+
+@click.group(cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="pipeline")
+@click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings [default: config/pipeline.toml].")
+@click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell only what went wrong.")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, verbose: bool, quiet: bool) -> None:
+    """Scanned sheets of handwritten numbers in, checked spreadsheets out."""
+    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("pipeline").setLevel(level)
+    ctx.obj = config
+
+
+def _engine_options(command: Command) -> Command:
+    """Options of the commands that read scans into spreadsheets."""
+    for option in (
+        click.option("--threshold", type=float, help="Readings less sure than this, 0 to 1, go to review."),
+        click.option("--workers", type=int, help="Processes that read scans; 0 is one a core."),
+        click.option("--state", type=_FOLDER, help="Folder of the journal [default: OUTPUT/.pipeline]."),
+        click.option("--output", type=_FOLDER, help="Folder for the spreadsheets [default: outbox]."),
+    ):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.option("--batch", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of scans.")
+@click.option("--job", help="Name of the spreadsheets [default: that of the folder].")
+@click.option("--trace", type=_FOLDER, help="Folder for pictures of what every stage saw.")
+@_engine_options
+@click.pass_obj
+def run(config: Path | None, /, batch: Path, job: str | None, trace: Path | None, output: Path | None, **flags: object) -> None:
+    """Read a folder of scans, and the folders in it, into the spreadsheets of one job.
+
+    The scans stay where they are. A second run reads only what is new or changed, or failed before.
+    """
+    from pipeline.backlog import run_batch
+    from pipeline.report import Progress, print_summary
+
+    settings = load_settings({"outbox": output, **flags}, file=config)
+    with Progress() as progress:
+        summary = run_batch(batch, settings, job, trace, progress.show)
+    print_summary(summary)
+    _exit_with(bool(summary.failed))
+
+
+@cli.command()
+@click.option("--inbox", type=_FOLDER, help="Folder where scans are dropped [default: inbox].")
+@click.option("--settle", type=float, help="Seconds that a file must be still before it is taken.")
+@click.option("--sweep", type=float, help="Seconds between full looks at the inbox.")
+@click.option("--poll/--no-poll", default=None, help="Look by polling alone, for network shares that send no events.")
+@click.option("--once", is_flag=True, help="Read what is there, then exit.")
+@_engine_options
+@click.pass_obj
+def watch(config: Path | None, /, once: bool, output: Path | None, **flags: object) -> None:
+    """Read scans as they are dropped into the inbox.
+
+    A scan at the top of the inbox goes into the job of the day, one in a folder into the job of that name. The original
+    moves to processed/, rejected/ or duplicates/ in the inbox. SIGTERM and Ctrl-C end it in good order.
+    """
+    from pipeline.intake import watch as watch_inbox
+    from pipeline.report import print_summary
+
+    summaries = watch_inbox(load_settings({"outbox": output, **flags}, file=config), once)
+    for summary in summaries:
+        print_summary(summary)
+    _exit_with(once and any(summary.failed for summary in summaries))
+
+
+@cli.command()
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Append path and value to this CSV.")
+@click.option("--no-save", is_flag=True, help="Don't ask whether to save.")
+@click.pass_obj
+def read(config: Path | None, /, images: tuple[Path, ...], save: Path | None, no_save: bool) -> None:
+    """Read one number, or one digit, per image; prints path, value and confidence."""
+    from pipeline.report import append_values, line_safe
+
+    if save and no_save:
+        raise UsageError("--save and --no-save exclude each other")
+    settings = load_settings(file=config)
+    values = []
+    for image in images:
+        try:
+            value, confidence = _read_one(image, settings)
+        except ScanError as error:
+            click.echo(f"pipeline: {line_safe(image)}: {error}", err=True)
+        else:
+            values.append((image, value))
+            click.echo(f"{line_safe(image)}\t{value}\t{confidence:.4f}")
+    if save is None and not no_save and sys.stdin.isatty() and sys.stdout.isatty() and click.confirm("Save to CSV?"):
+        save = Path(click.prompt("File", default="readings.csv"))
+    if save is not None:
+        append_values(save, values)
+    _exit_with(len(values) < len(images))
+
+
+def _read_one(image: Path, settings: Settings) -> tuple[str, float]:
+    from pipeline import read_number
+
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise ScanError(f"The file can't be read: {error.strerror or error}", "Is the path right?") from error
+    reading = read_number(data, settings)
+    return reading.value, reading.confidence
+
+
+def _exit_with(failed: bool) -> None:
+    if failed:
+        raise click.exceptions.Exit(ScanError.exit_code)
+
+
+def main() -> None:
+    """The command `pipeline`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file name must not stop a report, whatever the terminal
+    cli(prog_name="pipeline")

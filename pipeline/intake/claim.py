@@ -1,0 +1,40 @@
+"""A file that is whole becomes a scan of a job: new, known, or the same as another."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pipeline.folders import Stamp, sha256_of, stamp_of
+from pipeline.intake.folder import Inbox
+from pipeline.jobs import free_name
+from pipeline.journal import Journal, Scan
+
+
+def claim(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, today: date) -> Scan | None:
+    """The scan for a file: waiting if it is to be read, settled if only its original is to be moved; None if it has changed.
+
+    Raises OSError if the file can't be read.
+    """
+    content = sha256_of(path)
+    if stamp_of(path) != stamp:
+        return None
+    with journal.transaction():
+        known = journal.at(path)
+        if known is not None and known.state in ("settled", "moving") and known.sha256 == content:
+            return journal.renamed(known, known.file, path, stamp)  # read before a crash, or touched since
+        if known is not None and known.root == inbox.root and known.state != "filed":
+            return journal.again(known, inbox.root, path, stamp, content)  # given back, or changed before it could be moved
+        return _new(journal, inbox, path, stamp, content, today)
+
+
+def _new(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, content: str, today: date) -> Scan:
+    place = inbox.place(path, today)
+    for twin in journal.twins(place.job, content):
+        if twin.outcome == "done" or twin.state in ("waiting", "reading"):
+            scan = journal.add(place.job, inbox.root, free_name(journal, place.job, place.file), path, stamp, content)
+            return journal.settle(scan, "duplicate", f"Same content as {twin.file}.")
+    namesake = journal.named(place.job, place.file)
+    if namesake and namesake.sha256 == content and (namesake.state, namesake.outcome) == ("filed", "failed"):
+        return journal.again(namesake, inbox.root, path, stamp, content)  # dropped once more, to be tried once more
+    return journal.add(place.job, inbox.root, free_name(journal, place.job, place.file), path, stamp, content)

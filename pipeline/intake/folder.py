@@ -1,0 +1,56 @@
+"""The drop folder: which of its files are scans to come, and which job each belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from pipeline.folders import Stamp, is_clutter, shown, walk
+from pipeline.jobs import safe_job
+
+PROCESSED, REJECTED, DUPLICATES = "processed", "rejected", "duplicates"
+#: Folders at the top of the inbox where originals go; what is in them is never taken in.
+RESERVED = frozenset({PROCESSED, REJECTED, DUPLICATES})
+
+#: What browsers and copying programs call files that are not whole yet, and folders of Syncthing. Compared in lower case.
+_UNFINISHED = ("*.part", "*.partial", "*.crdownload", "*.tmp", "._*", ".stfolder")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file's job, and its path as the user knows it: below the inbox, with forward slashes."""
+
+    job: str
+    file: str
+
+
+class Inbox:
+    """A drop folder. A file at its top belongs to the job of the day, one in a sub-folder to the job of that name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    def files(self) -> list[tuple[Path, Stamp]]:
+        """The regular files that may be scans. Raises OSError if the inbox can't be read."""
+        return list(walk(self.root, self.ignores))
+
+    def ignores(self, path: Path) -> bool:
+        """Whether a file or folder of that path is none of our business."""
+        if path.parent == self.root and path.name in RESERVED:
+            return True
+        return is_clutter(path.name) or any(fnmatchcase(path.name.lower(), pattern) for pattern in _UNFINISHED)
+
+    def concerns(self, path: Path) -> bool:
+        """Whether something that happened at that path may be news."""
+        steps = [path, *path.parents]
+        if self.root not in steps:
+            return False
+        return not any(self.ignores(step) for step in steps[: steps.index(self.root)])
+
+    def place(self, path: Path, today: date) -> Place:
+        """Where a file of the inbox belongs."""
+        relative = path.relative_to(self.root)
+        job = safe_job(shown(relative.parts[0])) if len(relative.parts) > 1 else today.isoformat()
+        return Place(job, shown(relative.as_posix()))

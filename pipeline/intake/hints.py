@@ -1,0 +1,71 @@
+"""Events of the file system, as hints that it may be worth looking. They may come late, twice or never."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Self
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from pipeline.intake.folder import Inbox
+
+logger = logging.getLogger(__name__)
+
+#: Others, like "opened", are what reading a file causes.
+_NEWS = frozenset({"created", "modified", "moved", "deleted", "closed"})
+
+
+class Hints(FileSystemEventHandler):
+    """Collects the paths where something happened; None is a wake-up without one.
+
+    `live` says whether events come at all; if they don't, as asked or because the system has none to give, one has to poll.
+    """
+
+    def __init__(self, inbox: Inbox, poll: bool = False) -> None:
+        self._inbox = inbox
+        self._paths: SimpleQueue[Path | None] = SimpleQueue()  # may be put to from a signal handler, unlike an Event
+        self._observer = Observer()
+        self.live = not poll
+
+    def __enter__(self) -> Self:
+        if self.live:
+            try:
+                self._observer.schedule(self, str(self._inbox.root), recursive=True)
+                self._observer.start()
+            except OSError as error:  # the limit of inotify watches, say
+                logger.warning("No file system events (%s): polling instead", error.strerror or error)
+                self.live = False
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog, in its thread."""
+        if event.event_type not in _NEWS:
+            return
+        for name in (event.src_path, event.dest_path):
+            path = Path(os.fsdecode(name))
+            if name and self._inbox.concerns(path):
+                self._paths.put(path)
+
+    def wake(self) -> None:
+        """End a wait; may be called from a signal handler."""
+        self._paths.put(None)
+
+    def wait(self, seconds: float) -> set[Path | None]:
+        """All hints since the last call; waits up to `seconds` for the first."""
+        hints: set[Path | None] = set()
+        try:
+            hints.add(self._paths.get(timeout=max(0.0, seconds)))
+            while True:
+                hints.add(self._paths.get_nowait())
+        except Empty:
+            return hints

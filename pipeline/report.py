@@ -1,0 +1,108 @@
+"""What a command tells: progress and results in the terminal, and the small CSV of `pipeline read`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from pipeline.errors import OutputError
+from pipeline.folders import shown
+from pipeline.jobs import Summary
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class Progress:
+    """A bar on stderr with rate and time left, where stderr is a terminal."""
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar[int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(kind, error, trace)
+
+    def show(self, done: int, total: int) -> None:
+        """`done` of `total` files are done."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=total, label="Reading", file=sys.stderr, show_pos=True, item_show_func=lambda _: self._rate()
+            )
+            self._bar.__enter__()
+        if done > self._bar.pos:
+            self._bar.update(done - self._bar.pos, done)
+
+    def _rate(self) -> str:
+        seconds = self._bar.time_per_iteration if self._bar else 0.0
+        return f"{1 / seconds:.1f} scans/s" if seconds else ""
+
+
+def print_summary(summary: Summary) -> None:
+    """Tell what came of a job, on stdout."""
+    totals = summary.totals
+    parts = [f"{summary.read} read"]
+    parts += [f"{number} {what}" for number, what in _extras(summary) if number]
+    click.echo(f"{summary.job}: {', '.join(parts)}")
+    for failed in summary.failed:
+        click.echo(f"  {line_safe(failed.file)}: {line_safe(failed.message)}")
+    look = f"{_count(totals.review, 'cell')} to look at" if totals.review else "none to look at"
+    click.echo(f"{_count(totals.scans, 'scan')}, {_count(totals.pages, 'page')}, {_count(totals.cells, 'cell')}; {look}")
+    for path in (summary.written.workbook, summary.written.table_csv, summary.written.readings_csv):
+        click.echo(f"  {line_safe(path)}")
+
+
+def _extras(summary: Summary) -> list[tuple[int, str]]:
+    return [
+        (summary.unchanged, "unchanged"),
+        (summary.duplicates, "duplicate" if summary.duplicates == 1 else "duplicates"),
+        (summary.ignored, "ignored"),
+        (len(summary.failed), "failed"),
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def line_safe(path: Path | str) -> str:
+    """A path on one line of text and in one of its fields."""
+    return shown(path).translate(_ESCAPES)
+
+
+def append_values(file: Path, values: Sequence[tuple[Path, str]]) -> None:
+    """Append path and value to a CSV, with a header if it is new. Raises OutputError."""
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    try:
+        with file.open("ab+") as stream:
+            if stream.tell() == 0:
+                writer.writerow(("path", "value"))
+            else:
+                stream.seek(-1, io.SEEK_END)
+                if stream.read() != b"\n":  # someone edited it and left the last line open
+                    rows.write("\n")
+            writer.writerows((_no_formula(shown(path)), value) for path, value in values)
+            stream.write(rows.getvalue().encode())
+    except OSError as error:
+        raise OutputError(f"{file} can't be written: {error.strerror or error}") from error
+
+
+def _no_formula(text: str) -> str:
+    """A spreadsheet program would take text that starts so for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
