@@ -22,6 +22,8 @@ Matrix = NDArray[np.float64]
 
 #: ok, corrected and verified are accepted without a person; review and unreadable are not; blank is an empty cell.
 Status = Literal["ok", "corrected", "verified", "blank", "review", "unreadable"]
+#: The reason given for writing that is no number and is passed on as its picture (names, headings).
+TEXT_REASON = "text, not a number"
 #: What is in a cell: a number, a grade, nothing, a mark that is no number (a dash for nil), writing that is neither, ink that
 #: nothing fits.
 Kind = Literal["number", "grade", "blank", "mark", "text", "unreadable"]
@@ -107,11 +109,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lattice:
-    """All candidate segments of one cell's ink, cut into `pieces` pieces; none if the cell is blank."""
+    """All candidate segments of one cell's ink, which is cut into pieces from left to right; none if the cell is blank.
+
+    `cuts[i]` is how much ink was cut through, in stroke widths, between piece i and piece i + 1; 0 at a natural gap.
+    """
 
     cell: Cell
     table: int
-    pieces: int
+    cuts: tuple[float, ...]
     segments: tuple[Segment, ...]
     note: str = ""  # why the ink is no lattice, where it is none (too much of it, say)
 
@@ -142,6 +147,14 @@ class Reading:
     value: str
     confidence: float
     alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPage:
+    """`readings[i]` is what `lattices[i]` of the segmented page says."""
+
+    segmented: SegmentedPage
+    readings: tuple[Reading, ...]
 
 
 @dataclass(frozen=True, slots=True)

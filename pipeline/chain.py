@@ -1,0 +1,111 @@
+"""The chain: the stages in the order they run, timed, with one error type out."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from pipeline.ann import Model, load_model
+from pipeline.errors import ModelError, ScanError
+from pipeline.files import write_atomically
+from pipeline.records import Failure, Image, Page, PageResult, Reading, ScanResult
+from pipeline.settings import Settings
+from pipeline.stages.clean import clean, draw_clean
+from pipeline.stages.decode import decode
+from pipeline.stages.glyph import SIZE
+from pipeline.stages.interpret import draw_readings, interpret
+from pipeline.stages.kit import Kit
+from pipeline.stages.lone import single_cell, single_glyph
+from pipeline.stages.recognise import draw_glyphs, recognise
+from pipeline.stages.reconcile import reconcile
+from pipeline.stages.segment import draw_segments, segment
+from pipeline.stages.table import draw_tables, find_tables
+
+#: The model that ships with the package.
+SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.pkl"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of the chain: a pure function of the last one's output, and a picture of what it made, drawn when asked."""
+
+    name: str
+    run: Callable[[Any, Kit], Any]
+    draw: Callable[[Any], Image] | None = None
+
+
+#: Page → CleanPage → TabledPage → SegmentedPage → ScoredPage → ReadPage → PageResult.
+CHAIN: tuple[Stage, ...] = (
+    Stage("clean", clean, draw_clean),
+    Stage("table", find_tables, draw_tables),
+    Stage("segment", segment, draw_segments),
+    Stage("recognise", recognise, draw_glyphs),
+    Stage("interpret", interpret, draw_readings),
+    Stage("reconcile", reconcile),
+)
+
+
+def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
+    """One page through the chain. With `trace`, every stage's picture is put into that folder."""
+    seconds: dict[str, float] = {}
+    value: Any = page
+    for number, stage in enumerate(CHAIN, 1):
+        start = time.perf_counter()
+        value = stage.run(value, kit)
+        seconds[stage.name] = time.perf_counter() - start
+        if trace and stage.draw:
+            _save(stage.draw(value), trace / f"page-{page.number}-{number}-{stage.name}.png")
+    result: PageResult = value
+    return replace(result, seconds=seconds)
+
+
+def read_scan(data: bytes, settings: Settings, trace: Path | None = None) -> ScanResult:
+    """The bytes of a scan to readings, page by page. A page that can't be decoded ends the scan; those before it count.
+
+    Raises ModelError if the model can't be loaded; what is wrong with the scan itself is in the result.
+    """
+    kit = Kit(settings, shipped_model())
+    pages: list[PageResult] = []
+    try:
+        for page in decode(data, settings):
+            pages.append(read_page(page, kit, trace))
+    except ScanError as error:
+        return ScanResult(tuple(pages), Failure(type(error).__name__, error.message, error.remedy))
+    return ScanResult(tuple(pages))
+
+
+def read_number(data: bytes, settings: Settings | None = None) -> Reading:
+    """The number on a picture of nothing else: any size, dark on light or light on dark, or 28×28 MNIST pixels.
+
+    Raises ScanError if the picture can't be decoded, ModelError if the model can't be loaded.
+    """
+    kit = Kit(settings or Settings(), shipped_model())
+    page = next(iter(decode(data, kit.settings)))
+    segmented = single_glyph(page) if page.image.shape[:2] == (SIZE, SIZE) else segment(single_cell(page), kit)
+    return interpret(recognise(segmented, kit), kit).readings[0]
+
+
+def warm_up(settings: Settings) -> None:
+    """Loads the model, so that the first scan does not wait for it. Raises ModelError."""
+    shipped_model()
+
+
+@functools.lru_cache(maxsize=1)
+def shipped_model() -> Model:
+    """The model that ships with the package, loaded once a process. Raises ModelError."""
+    try:
+        data = SHIPPED_MODEL.read_bytes()
+    except OSError as error:
+        raise ModelError(f"the model {SHIPPED_MODEL} can't be read: {error.strerror}") from error
+    return load_model(data, str(SHIPPED_MODEL))
+
+
+def _save(picture: Image, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(file, cv2.imencode(".png", picture)[1].tobytes())

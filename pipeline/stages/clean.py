@@ -1,0 +1,185 @@
+"""Page → straight, evenly lit, ink apart from paper.
+
+Straight means that the long lines of the page, its rulings, run along the axes: their directions give a homography that takes
+out rotation, shear and perspective together (Hartley & Zisserman 2004, ch. 2.7: images of the points at infinity).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import CleanPage, Image, Matrix, Page
+from pipeline.stages.kit import Kit
+
+#: The longer side of the working image is brought between these: small photographs are enlarged so that a ruling has a width
+#: and a digit a shape; large scans carry more pixels than reading needs.
+_SHORTEST, _LONGEST = 1700, 2800
+#: Lines are looked for in an image of this size.
+_SKETCH = 1200
+#: Directions further than this from the nearest axis are no rulings of an upright page.
+_STEEPEST = np.tan(np.radians(20))
+
+
+def clean(page: Page, kit: Kit) -> CleanPage:
+    """The page rectified, with white paper, and its ink. Blank pages and pages without lines come out unrotated."""
+    grey = grey_of(page.image)
+    height, width = grey.shape
+    scale = float(np.clip(1.0, _SHORTEST / max(height, width), _LONGEST / max(height, width)))
+    scale = min(scale, 3.0)
+    to_page, size = _rectification(grey, scale)
+    if scale < 1:  # area-average first: warping alone would skip pixels
+        target = (max(1, round(width * scale)), max(1, round(height * scale)))
+        source = cv2.resize(grey, target, interpolation=cv2.INTER_AREA)
+        shrink = np.diag([target[0] / width, target[1] / height, 1.0])
+    else:
+        source, shrink = grey, np.eye(3)
+    warped = cv2.warpPerspective(
+        source,
+        shrink @ to_page,
+        size,
+        flags=(cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=255,
+    )
+    even = even_light(warped.astype(np.uint8))
+    ink = binarise(even)
+    return CleanPage(page, even, ink, to_page, stroke_width(ink))
+
+
+def draw_clean(page: CleanPage) -> Image:
+    """For --trace: what the stage made of the page, ink in black, paper tinted by its grey."""
+    tinted = cv2.cvtColor(page.grey, cv2.COLOR_GRAY2BGR)
+    tinted[page.ink > 0] = (160, 0, 0)
+    return tinted.astype(np.uint8)
+
+
+def grey_of(image: Image) -> Image:
+    """Brightness of a grey or BGR image."""
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint8)
+
+
+def binarise(grey: Image) -> Image:
+    """255 where there is ink: darker than its surroundings by Sauvola's rule (2000), and clearly darker than paper."""
+    window = max(15, round(max(grey.shape) / 60)) | 1
+    values = grey.astype(np.float32)
+    mean = cv2.boxFilter(values, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
+    square = cv2.sqrBoxFilter(values, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
+    spread = np.sqrt(np.maximum(square - mean * mean, 0))
+    threshold = mean * (1 + 0.2 * (spread / 128 - 1))
+    grain = 1.4826 * float(np.median(255 - grey[::4, ::4]))  # of the paper: half of the page and more is paper
+    return np.where((values < threshold) & (values < 255 - max(24.0, 4 * grain)), 255, 0).astype(np.uint8)
+
+
+def stroke_width(ink: Image) -> float:
+    """Median width of the strokes and rulings in pixels, 1 without ink: twice the distance to paper, along the middles."""
+    distance = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
+    ridge = distance[(distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)]
+    return max(1.0, 2 * float(np.median(ridge)) - 0.5) if ridge.size else 1.0
+
+
+def even_light(grey: Image) -> Image:
+    """Divides by the paper's own brightness, so that shadows and yellowing go and paper is white."""
+    small = cv2.resize(grey, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    reach = max(3, round(max(small.shape) / 40)) | 1
+    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    paper = cv2.GaussianBlur(paper, (0, 0), reach / 2)
+    paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.divide(grey, np.maximum(paper, 1), scale=250).astype(np.uint8)
+
+
+def _rectification(grey: Image, scale: float) -> tuple[Matrix, tuple[int, int]]:
+    """Homography from clean to page pixels, and the (width, height) of the clean image, which holds the whole page."""
+    height, width = grey.shape
+    middle = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
+    straighten = _straightening(grey)
+    corners = np.array([[-width, width, width, -width], [-height, -height, height, height], [2, 2, 2, 2]]) / 2
+    placed = np.linalg.inv(straighten) @ corners
+    placed = placed[:2] / placed[2]
+    low, high = placed.min(axis=1), placed.max(axis=1)
+    size = np.maximum(np.ceil((high - low) * scale), 1).astype(int)
+    shift = np.array([[1 / scale, 0, low[0] + 0.5 / scale], [0, 1 / scale, low[1] + 0.5 / scale], [0, 0, 1]])
+    return middle @ straighten @ shift, (int(size[0]), int(size[1]))
+
+
+def _straightening(grey: Image) -> Matrix:
+    """Homography about the page's middle that takes axis-parallel lines to the directions of the page's lines."""
+    segments = _segments(grey)
+    angle, support = _main_angle(segments)
+    if support < 2 * max(grey.shape):  # a few strokes of writing say nothing about how the page lies
+        return np.eye(3)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    turned = segments.reshape(-1, 2, 2) @ turn[:2, :2]  # rows times matrix: turns back by the angle
+    delta, centre = turned[:, 1] - turned[:, 0], turned.mean(axis=1)
+    length = np.hypot(delta[:, 0], delta[:, 1])
+    flat = np.abs(delta[:, 1]) < _STEEPEST * np.abs(delta[:, 0])
+    upright = np.abs(delta[:, 0]) < _STEEPEST * np.abs(delta[:, 1])
+    reach = max(grey.shape) / 2
+    rise, fan = _slope_field(delta[flat, 1] / delta[flat, 0], centre[flat, 1] / reach, length[flat])
+    lean, spread = _slope_field(delta[upright, 0] / delta[upright, 1], centre[upright, 0] / reach, length[upright])
+    # The columns are where the horizontal and the vertical lines of the page meet, and its middle.
+    view = np.array([[1.0, lean, 0.0], [rise, 1.0, 0.0], [-fan / reach, -spread / reach, 1.0]])
+    straightening: Matrix = turn @ view
+    return straightening
+
+
+def _segments(grey: Image) -> NDArray[np.float64]:
+    """Long straight segments (n, 4) x1 y1 x2 y2, relative to the middle of the page, in its pixels."""
+    shrink = min(1.0, _SKETCH / max(grey.shape))
+    small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(small)[0]
+    if found is None:
+        return np.zeros((0, 4))
+    lines = found.reshape(-1, 4).astype(np.float64)
+    lines = lines[np.hypot(lines[:, 2] - lines[:, 0], lines[:, 3] - lines[:, 1]) > max(small.shape) / 40]
+    inside = np.all((lines > 2) & (lines < np.tile([small.shape[1] - 3, small.shape[0] - 3], 2)), axis=1)
+    middle = np.tile([(small.shape[1] - 1) / 2, (small.shape[0] - 1) / 2], 2)
+    segments: NDArray[np.float64] = (lines[inside] - middle) / shrink
+    return segments
+
+
+def _main_angle(segments: NDArray[np.float64]) -> tuple[float, float]:
+    """The direction (radians, within 45° of the x axis) that most of the segments' length has, or is at right angles to.
+
+    And the length, in pixels, that has it.
+    """
+    if len(segments) == 0:
+        return 0.0, 0.0
+    dx, dy = segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1]
+    length = np.hypot(dx, dy)
+    angle = (np.degrees(np.arctan2(dy, dx)) + 45) % 90 - 45
+    step = 0.25
+    histogram = np.bincount(np.round((angle + 45) / step).astype(int) % 360, weights=length, minlength=360)
+    near = np.arange(-8, 9)
+    smooth = sum(np.roll(histogram, int(k)) * (9 - abs(int(k))) for k in near)
+    peak = int(np.argmax(smooth)) * step - 45
+    off = (angle - peak + 45) % 90 - 45
+    close = np.abs(off) < 3
+    return float(np.radians(peak + np.average(off[close], weights=length[close]))), float(length[close].sum())
+
+
+def _slope_field(slope: NDArray[np.float64], position: NDArray[np.float64], length: NDArray[np.float64]) -> tuple[float, float]:
+    """Slope at the middle, and its change from there to the page's edge: weighted least squares, outliers left out in turn."""
+    if len(slope) == 0:
+        return 0.0, 0.0
+    centre = _weighted_median(slope, length)
+    keep = np.abs(slope - centre) < 0.1
+    intercept, gradient = centre, 0.0
+    for limit in (0.05, 0.025, 0.015):
+        spread = float(np.ptp(position[keep])) if keep.any() else 0.0
+        if keep.sum() < 6 or spread < 0.3:  # too few, or too close together, to tell a change
+            return (_weighted_median(slope[keep], length[keep]) if keep.any() else centre), 0.0
+        weight = length[keep]
+        design = np.stack([np.ones(int(keep.sum())), position[keep]], axis=1)
+        normal = design.T @ (design * weight[:, None])
+        intercept, gradient = np.linalg.solve(normal, design.T @ (weight * slope[keep]))
+        keep = np.abs(slope - intercept - gradient * position) < limit
+    return float(intercept), float(gradient)
+
+
+def _weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])

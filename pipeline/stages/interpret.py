@@ -1,0 +1,223 @@
+"""Scored lattices → readings: the most probable number, grade or mark for each cell's ink, and how sure that is.
+
+Columns are typed by their content: a column holds numbers, or grades, or text that is passed on as its picture. A dot is told
+from a digit by its size, in character heights, since a character's normalised image no longer has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from pipeline.records import Floats, Image, Kind, Lattice, Reading, ReadPage, ScoredPage, Segment
+from pipeline.stages.grammar import Grammar, Way, best_ways, logs
+from pipeline.stages.kit import Kit
+
+_DIGITS = "0123456789"
+_GRADES = "ABCDEF"
+
+_NUMBER = Grammar(
+    {
+        "start": {**dict.fromkeys(_DIGITS, "whole"), "-": "signed", ".": "point", "": "start"},
+        "signed": {**dict.fromkeys(_DIGITS, "whole"), ".": "point", "": "signed"},
+        "whole": {**dict.fromkeys(_DIGITS, "whole"), ".": "point", "": "whole"},
+        "point": {**dict.fromkeys(_DIGITS, "part"), "": "point"},
+        "part": {**dict.fromkeys(_DIGITS, "part"), "": "part"},
+    },
+    frozenset({"whole", "part"}),
+)
+_GRADE = Grammar(
+    {
+        "start": {**dict.fromkeys(_GRADES, "letter"), "": "start"},
+        "letter": {"+": "signed", "-": "signed", "": "letter"},
+        "signed": {"": "signed"},
+    },
+    frozenset({"letter", "signed"}),
+)
+#: The log score, for each piece of ink, of being neither a number nor a grade. A column whose cells score below this is text.
+_TEXT_PIECE = float(np.log(0.3))
+#: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
+_CELL_VOTE = 6.0
+
+
+def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
+    """A reading for each lattice. Never raises; ink that nothing fits is text or unreadable."""
+    lattices = page.segmented.lattices
+    heights = _digit_heights(page)
+    calibration = kit.model.calibration
+    numbers, grades = [], []
+    for lattice, probabilities, height in zip(lattices, page.probabilities, heights, strict=True):
+        number_scores = [_number_labels(s, row, page.labels, height) for s, row in _rows(lattice, probabilities)]
+        grade_scores = [_grade_labels(s, row, page.labels, height) for s, row in _rows(lattice, probabilities)]
+        numbers.append(best_ways(lattice, _with_cuts(lattice, number_scores), _NUMBER) if lattice.segments else [])
+        grades.append(best_ways(lattice, _with_cuts(lattice, grade_scores), _GRADE) if lattice.segments else [])
+    kinds = _column_kinds(lattices, numbers, grades)
+    readings = []
+    for i, lattice in enumerate(lattices):
+        kind = kinds[lattice.table, lattice.cell.column]
+        ways = grades[i] if kind == "grade" else numbers[i]
+        readings.append(_reading(lattice, kind, ways, heights[i], calibration))
+    return ReadPage(page.segmented, tuple(readings))
+
+
+def _rows(lattice: Lattice, probabilities: Floats) -> list[tuple[Segment, Floats]]:
+    return list(zip(lattice.segments, probabilities, strict=True))
+
+
+def _digit_heights(page: ScoredPage) -> list[float]:
+    """For each lattice, the height of digits around it: in its cell if it holds some, else in its column, else on the page."""
+    lattices = page.segmented.lattices
+    tallest = [max((s.box.height for s in lattice.segments if s.last - s.first == 1), default=0) for lattice in lattices]
+    columns: dict[tuple[int, int], list[int]] = {}
+    for lattice, height in zip(lattices, tallest, strict=True):
+        if height:
+            columns.setdefault((lattice.table, lattice.cell.column), []).append(height)
+    everywhere = [h for heights in columns.values() for h in heights]
+    page_height = float(np.median(everywhere)) if everywhere else 1.0
+    typical = {key: float(np.median(heights)) for key, heights in columns.items()}
+    out = []
+    for lattice, height in zip(lattices, tallest, strict=True):
+        usual = max(typical.get((lattice.table, lattice.cell.column), page_height), 0.5 * page_height)
+        out.append(float(height) if height > 0.6 * usual else usual)
+    return out
+
+
+def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], height: float) -> dict[str, float]:
+    """What a segment can be in a number. Small ink is a point, a dash or dirt; large ink is a digit."""
+    tall, wide = s.box.height / height, s.box.width / height
+    scores = logs(row, labels, _DIGITS)
+    largest = max(tall, wide)
+    if tall < 0.45:  # too low for a digit
+        scores = {label: log + _log_slope(tall, 0.30, 0.45) for label, log in scores.items()}
+    if largest < 0.5:
+        fill = s.area / max(1, s.box.width * s.box.height)
+        point = 0.97 if fill > 0.45 else 0.7
+        scores["."] = float(np.log(point)) + _log_slope(-largest, -0.5, -0.3)
+        scores[""] = float(np.log(0.03 if largest > 0.1 else 0.3)) + _log_slope(-largest, -0.35, -0.15)
+    if wide > 0.25 and tall < 0.4 and s.box.width > 1.6 * s.box.height:
+        scores["-"] = float(np.log(0.9))
+    return scores
+
+
+def _grade_labels(s: Segment, row: Floats, labels: tuple[str, ...], height: float) -> dict[str, float]:
+    scores = logs(row, labels, _GRADES)
+    tall, wide = s.box.height / height, s.box.width / height
+    if tall < 0.5:
+        scores = {}
+    if "+" in labels and max(tall, wide) > 0.2:
+        scores.update(logs(row, labels, "+"))
+    if wide > 0.2 and tall < 0.5 and s.box.width > 1.3 * s.box.height:
+        scores["-"] = float(np.log(0.95))
+    if max(tall, wide) < 0.3:
+        scores[""] = float(np.log(0.3))
+    return scores
+
+
+def _log_slope(value: float, low: float, high: float) -> float:
+    """0 at `high` and beyond, falling to log(0.01) at `low`."""
+    return float(np.log(0.01)) * float(np.clip((high - value) / (high - low), 0, 1))
+
+
+def _with_cuts(lattice: Lattice, scores: list[dict[str, float]]) -> list[Mapping[str, float]]:
+    """Adds what it costs to cut through ink on a segment's left; cutting at a gap is free, joining across one is not."""
+    out: list[Mapping[str, float]] = []
+    for s, labels in zip(lattice.segments, scores, strict=True):
+        prior = 0.0
+        if s.first > 0 and lattice.cuts[s.first - 1] > 0:
+            prior += float(np.log(0.35)) - 0.3 * lattice.cuts[s.first - 1]
+        out.append({label: log + prior for label, log in labels.items()})
+    return out
+
+
+def _column_kinds(
+    lattices: tuple[Lattice, ...], numbers: list[list[Way]], grades: list[list[Way]]
+) -> dict[tuple[int, int], Kind]:
+    """number, grade or text for each column, by the evidence of its cells but for the first row, which may be a heading."""
+    votes: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    headings: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for lattice, number, grade in zip(lattices, numbers, grades, strict=True):
+        key = (lattice.table, lattice.cell.column)
+        votes.setdefault(key, [])
+        if not lattice.segments and not lattice.note:
+            continue
+        text = _TEXT_PIECE * min(len(lattice.cuts) + 1, 8)
+        vote = (_vote(number, text), _vote(grade, text))
+        (headings if lattice.cell.row == 1 else votes).setdefault(key, []).append(vote)
+    kinds: dict[tuple[int, int], Kind] = {}
+    for key, cells in votes.items():
+        evidence = cells or headings.get(key, [])
+        number_total, grade_total = (sum(v[k] for v in evidence) for k in (0, 1))
+        kinds[key] = "number"
+        if max(number_total, grade_total) < 0:
+            kinds[key] = "text"
+        elif grade_total > number_total:
+            kinds[key] = "grade"
+    return kinds
+
+
+def _vote(ways: list[Way], text: float) -> float:
+    score = ways[0].score if ways else -np.inf
+    return float(np.clip(score - text, -_CELL_VOTE, _CELL_VOTE))
+
+
+def _reading(lattice: Lattice, kind: Kind, ways: list[Way], height: float, calibration: Mapping[str, float]) -> Reading:
+    if not lattice.segments and not lattice.note:
+        return Reading("blank", "", "", 1.0)
+    if lattice.note or kind == "text":
+        return Reading("text", "", "", 0.0)
+    mark = _mark(lattice, height)
+    if mark and (not ways or ways[0].score < np.log(0.5)):
+        return Reading("mark", mark, "", 0.9)
+    # a heading over numbers, a name, a scrawl: the column's type does not fit this cell
+    if not ways or ways[0].score < _TEXT_PIECE * (len(lattice.cuts) + 1):
+        return Reading("text" if lattice.cell.row == 1 else "unreadable", "", "", 0.0)
+    total = float(np.logaddexp.reduce([w.score for w in ways]))
+    alternatives = tuple((w.text, float(np.exp(w.score - total))) for w in ways[1:4])
+    return Reading(kind, ways[0].text, value_of(ways[0].text), _confidence(ways, calibration), alternatives)
+
+
+def _mark(lattice: Lattice, height: float) -> str:
+    """A dash or dot by itself: nil, which is neither blank nor zero."""
+    whole = [s for s in lattice.segments if s.last - s.first == len(lattice.cuts) + 1]
+    if not whole:
+        return ""
+    box = whole[0].box
+    if box.height < 0.45 * height and box.width > 1.5 * box.height:
+        return "-"
+    return "." if max(box.height, box.width) < 0.4 * height else ""
+
+
+def value_of(text: str) -> str:
+    """The number that a text says: ".86" is 0.86, "35." is 35; leading zeros stay, as roll numbers have them."""
+    if text.startswith("-"):
+        return "-" + value_of(text[1:])
+    text = text.rstrip(".") if text.endswith(".") else text
+    return "0" + text if text.startswith(".") else text
+
+
+def _confidence(ways: list[Way], calibration: Mapping[str, float]) -> float:
+    """Probability that the best way is right: a logistic function of how good it is and how far ahead of the next.
+
+    The coefficients are fitted on rendered pages whose digits the network was not trained on (Platt 1999).
+    """
+    best = ways[0].score
+    ahead = best - ways[1].score if len(ways) > 1 else 20.0
+    fitted = calibration.get("reading_bias", 0.0), calibration.get("reading_score", 1.0), calibration.get("reading_lead", 1.0)
+    z = fitted[0] + fitted[1] * max(best, -12.0) + fitted[2] * min(ahead, 12.0)
+    return float(1 / (1 + np.exp(-z)))
+
+
+def draw_readings(page: ReadPage) -> Image:
+    """For --trace: each reading and its confidence in its cell, over the paled page."""
+    grey = page.segmented.tabled.clean.grey
+    picture = cv2.cvtColor((170 + grey.astype(np.uint16) // 3).clip(0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    for lattice, reading in zip(page.segmented.lattices, page.readings, strict=True):
+        corners = lattice.cell.corners.round().astype(np.int32)
+        cv2.polylines(picture, [corners], True, (180, 180, 180), 1, cv2.LINE_AA)
+        label = f"{reading.text} {reading.confidence:.2f}" if reading.text else {"blank": ""}.get(reading.kind, reading.kind)
+        colour = (0, 120, 0) if reading.confidence > 0.95 else (0, 0, 220)
+        place = (int(corners[3, 0]) + 3, int(corners[3, 1]) - 5)
+        cv2.putText(picture, label, place, 0, 0.5, colour, 1, cv2.LINE_AA)
+    return picture.astype(np.uint8)

@@ -1,0 +1,16 @@
+"""What stages are given beside their input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.ann import Model
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The settings of the run and the trained model, the same for every page."""
+
+    settings: Settings
+    model: Model

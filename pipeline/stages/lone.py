@@ -1,0 +1,92 @@
+"""Numbers without a table: a page with one line of writing, or a picture cut out around a number."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import (
+    Box,
+    Cell,
+    CleanPage,
+    Floats,
+    Image,
+    Lattice,
+    Matrix,
+    Page,
+    Segment,
+    SegmentedPage,
+    Table,
+    TabledPage,
+)
+from pipeline.stages.clean import binarise, even_light, grey_of, stroke_width
+from pipeline.stages.glyph import SIZE
+
+#: Pictures of numbers are brought to about this height, so that strokes are some pixels wide and cheap to handle.
+_HEIGHT = 96
+_MARGIN = 12
+#: A line of writing has at most this many parts.
+_MOST_PARTS = 24
+
+
+def lone_number(page: CleanPage, ink: Image) -> TabledPage:
+    """A table of one cell around the writing, if it is one line; else a note that says why there is none."""
+    stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
+    large = stats[stats[:, cv2.CC_STAT_AREA] > (0.5 * page.stroke_width) ** 2 + 4]
+    if len(large) == 0:
+        return TabledPage(page, (), ink, "the page is blank")
+    low = large[:, :2].min(axis=0)
+    high = (large[:, :2] + large[:, 2:4]).max(axis=0)
+    tallest = float(large[:, cv2.CC_STAT_HEIGHT].max())
+    if len(large) > _MOST_PARTS or high[1] - low[1] > 2.2 * tallest:
+        return TabledPage(page, (), ink, "no ruled table was found on the page")
+    margin = 0.2 * tallest
+    return _one_cell(page, ink, low - margin, high + margin)
+
+
+def single_cell(page: Page) -> TabledPage:
+    """A picture that is all number, dark on light or light on dark, as a table of one cell."""
+    grey = grey_of(page.image)
+    frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(frame) < grey.mean() and np.median(frame) < 128:
+        grey = 255 - grey
+    height, width = grey.shape
+    scale = float(np.clip(_HEIGHT / height, 0.05, 4.0))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    scaled = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    paper = float(np.percentile(scaled, 90))
+    edge = cv2.copyMakeBorder(scaled, _MARGIN, _MARGIN, _MARGIN, _MARGIN, cv2.BORDER_CONSTANT, value=paper)
+    even = even_light(edge.astype(np.uint8))
+    ink = binarise(even)
+    step_x, step_y = width / size[0], height / size[1]
+    to_page = np.array([[step_x, 0, -_MARGIN * step_x], [0, step_y, -_MARGIN * step_y], [0, 0, 1]])
+    clean = CleanPage(page, even, ink, to_page, stroke_width(ink))
+    return _one_cell(clean, ink, np.zeros(2), np.array(ink.shape[::-1], np.float64))
+
+
+def single_glyph(page: Page) -> SegmentedPage:
+    """A 28×28 picture, as MNIST has them, as a lattice of one segment: the pixels go to the network as they are."""
+    grey = grey_of(page.image)
+    glyph = 255 - grey if grey.mean() > 127 else grey
+    clean = CleanPage(page, 255 - glyph, glyph, np.eye(3), 2.0)
+    tabled = _one_cell(clean, glyph, np.zeros(2), np.full(2, SIZE, np.float64))
+    box, area = Box(4, 4, SIZE - 8, SIZE - 8), int(np.count_nonzero(glyph > 127))
+    segments = (Segment(0, 1, box, area, glyph),) if area else ()
+    return SegmentedPage(tabled, (Lattice(tabled.tables[0].cells[0], 1, (), segments),))
+
+
+def page_box(corners: Floats, to_page: Matrix, shape: tuple[int, ...]) -> Box:
+    """Bounding box in page pixels, within the page, of a quadrilateral in clean pixels."""
+    placed = cv2.perspectiveTransform(corners.reshape(1, -1, 2).astype(np.float64), to_page)[0]
+    limit = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(placed.min(axis=0)), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(placed.max(axis=0)), low + 1, limit).astype(int)
+    return Box(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+
+
+def _one_cell(page: CleanPage, ink: Image, low: NDArray[np.float64], high: NDArray[np.float64]) -> TabledPage:
+    (x0, y0), (x1, y1) = low, high
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    cell = Cell(1, 1, corners, page_box(corners, page.to_page, page.page.image.shape))
+    return TabledPage(page, (Table(1, 1, 1, (cell,)),), ink)

@@ -1,0 +1,177 @@
+"""Printed lines: found as fragments of long runs of ink, linked into curves, and taken out without cutting what crosses them.
+
+Everything is written for horizontal rulings; the vertical ones are found in the transposed image. `along` is the coordinate in
+a ruling's direction, `across` the other one. Lengths are in units of the page's character height and stroke width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import Image
+
+Curve = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ruling:
+    """A line as (along, across) knots, `along` increasing, at most a character height apart where there is ink."""
+
+    along: Curve
+    across: Curve
+    thickness: float
+
+    @property
+    def start(self) -> float:
+        return float(self.along[0])
+
+    @property
+    def stop(self) -> float:
+        return float(self.along[-1])
+
+    @property
+    def length(self) -> float:
+        return self.stop - self.start
+
+    def at(self, along: Curve | float) -> Curve:
+        """Position across; beyond the ends the line goes on in the direction that it has as a whole."""
+        values = np.interp(along, self.along, self.across)
+        slope = 0.0
+        if self.length > 0:
+            slope = float(np.polynomial.polynomial.polyfit(self.along - self.start, self.across, 1)[1])
+        before = np.minimum(np.asarray(along) - self.start, 0)
+        after = np.maximum(np.asarray(along) - self.stop, 0)
+        return np.asarray(values + slope * (before + after))
+
+
+def character_height(ink: Image, stroke: float) -> float:
+    """Median height of what could be characters, in pixels."""
+    stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
+    height, width = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
+    likely = (height > max(6, 3 * stroke)) & (height < max(ink.shape) / 15) & (width < 4 * height)
+    return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 70
+
+
+def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:
+    """The horizontal lines longer than three character heights, broken ones joined."""
+    reach = max(24, round(1.8 * character))
+    # a line may climb by a pixel or two within `reach`: thickened, it still holds a straight run of that length
+    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8)
+    fragments = _fragments(runs, ink, step=max(4, round(character / 4)), thickest=max(3 * stroke, 0.4 * character))
+    rulings = [_joined(chain) for chain in _chains(fragments, character)]
+    return [ruling for ruling in rulings if ruling.length > 3 * character]
+
+
+def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float) -> Image:
+    """The ink with horizontal and vertical rulings erased, but for the strokes that cross them.
+
+    A stroke that crosses shows on both sides of a ruling; another ruling that does so is no stroke.
+    """
+    bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
+    rest = [np.where(band > 0, 0, ink).astype(np.uint8) for band in bands]
+    kept_level = _crossings(rest[1], level, stroke)
+    kept_upright = _crossings(np.ascontiguousarray(rest[0].T), upright, stroke).T
+    erased = ((bands[0] > 0) & (kept_level == 0)) | ((bands[1] > 0) & (kept_upright == 0))
+    return np.where(erased, 0, ink).astype(np.uint8)
+
+
+def _reach(ruling: Ruling) -> int:
+    """How far from its middle a ruling's own ink goes, in whole pixels."""
+    return int(np.ceil(ruling.thickness / 2)) + 1
+
+
+def _strip(shape: tuple[int, ...], ruling: Ruling, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column indices of the pixels within `reach` of the ruling, both (2 · reach + 1, length)."""
+    columns = np.arange(max(0, int(ruling.start)), min(shape[1], int(ruling.stop) + 1))
+    middle = np.round(ruling.at(columns.astype(np.float64))).astype(np.int64)
+    rows = np.clip(middle[None, :] + np.arange(-reach, reach + 1)[:, None], 0, shape[0] - 1)
+    return rows, np.broadcast_to(columns, rows.shape)
+
+
+def _bands(shape: tuple[int, ...], rulings: list[Ruling]) -> Image:
+    """255 where the rulings' own ink can be."""
+    out = np.zeros(shape, np.uint8)
+    for ruling in rulings:
+        out[_strip(shape, ruling, _reach(ruling))] = 255
+    return out
+
+
+def _crossings(ink: Image, rulings: list[Ruling], stroke: float) -> Image:
+    """255 on the ink in horizontal rulings' bands that strokes from above to below go through."""
+    out = np.zeros(ink.shape, np.uint8)
+    margin = max(2, round(stroke / 2))
+    for ruling in rulings:
+        place = _strip(ink.shape, ruling, _reach(ruling) + margin)
+        strip = ink[place]
+        # a slanted stroke leaves the band some way beside where it came in: what lies between the two is the stroke's
+        slack = np.ones((1, 2 * round(ruling.thickness) + 1), np.uint8)
+        above = cv2.dilate(strip[:margin].min(axis=0, keepdims=True), slack)
+        below = cv2.dilate(strip[-margin:].min(axis=0, keepdims=True), slack)
+        through = np.asarray((strip > 0) & (above > 0) & (below > 0))
+        out[place[0][through], place[1][through]] = 255
+    return out
+
+
+def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruling]:
+    """The connected parts of the runs, as curves through their middles; blots thicker than a line can be are left out."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    found = []
+    for i in range(1, count):
+        x, y, w, h, _ = (int(v) for v in stats[i])
+        inside = np.asarray((labels[y : y + h, x : x + w] == i) & (ink[y : y + h, x : x + w] > 0))
+        weight = inside.sum(axis=0)
+        filled = np.flatnonzero(weight)
+        if filled.size < 2:
+            continue
+        thickness = float(np.median(weight[filled]))
+        if thickness > thickest:
+            continue
+        middle = (inside * np.arange(h)[:, None]).sum(axis=0)[filled] / weight[filled] + y
+        parts = np.array_split(np.arange(filled.size), max(2, round(filled.size / step)))
+        along = np.array([filled[p].mean() for p in parts]) + x
+        across = np.array([np.median(middle[p]) for p in parts])
+        along[0], along[-1] = x + filled[0], x + filled[-1]
+        found.append(Ruling(along, across, thickness))
+    return found
+
+
+def _chains(fragments: list[Ruling], character: float) -> list[list[Ruling]]:
+    """Fragments that continue one another, from left to right."""
+    chains: list[list[Ruling]] = []
+    open_chains: list[list[Ruling]] = []
+    widest = 8 * character
+    for fragment in sorted(fragments, key=lambda f: f.start):
+        open_chains = [c for c in open_chains if fragment.start - c[-1].stop < widest]
+        best, best_cost = None, np.inf
+        for chain in open_chains:
+            last = chain[-1]
+            gap = fragment.start - last.stop
+            if gap < -0.5 * character or fragment.stop <= last.stop:
+                continue
+            # the longer piece of the two knows the direction better
+            off = abs(float(last.at(fragment.start)) - fragment.across[0])
+            if fragment.length > last.length:
+                off = abs(float(fragment.at(last.stop)) - last.across[-1])
+            cost = off + 0.05 * max(gap, 0)
+            if off < 0.15 * character + 0.02 * max(gap, 0) and cost < best_cost:
+                best, best_cost = chain, cost
+        if best is None:
+            best = []
+            chains.append(best)
+            open_chains.append(best)
+        best.append(fragment)
+    return chains
+
+
+def _joined(chain: list[Ruling]) -> Ruling:
+    along = np.concatenate([f.along for f in chain])
+    across = np.concatenate([f.across for f in chain])
+    order = np.argsort(along, kind="stable")
+    lengths = np.array([f.length for f in chain])
+    thickness = float(np.average([f.thickness for f in chain], weights=np.maximum(lengths, 1)))
+    return Ruling(along[order], across[order], thickness)

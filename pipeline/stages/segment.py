@@ -1,0 +1,199 @@
+"""Cells → lattices of candidate characters.
+
+Ink is given to cells by connected component, so that a tail that crosses a ruling stays with its digit. A cell's ink is then
+over-segmented: connected components are pieces, and those wide enough to be several digits are cut along seams that cross
+little ink. Every run of neighbouring pieces that could be one character becomes a candidate; which candidates make the number
+is decided later, with the network's word on each (Casey & Lecolinet 1996, the recognition-based strategy).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import Box, Cell, Image, Lattice, Segment, SegmentedPage, TabledPage
+from pipeline.stages.glyph import normalise
+from pipeline.stages.kit import Kit
+from pipeline.stages.seams import cut_apart
+
+#: A character is made of at most this many pieces; a number of at most that many.
+_MOST_MERGED, _MOST_PIECES = 4, 28
+
+
+def segment(page: TabledPage, kit: Kit) -> SegmentedPage:
+    """A lattice for each cell of each table, empty where the cell is blank."""
+    cells = [(table.number, cell) for table in page.tables for cell in table.cells]
+    inks = _ink_of_cells(page, [cell for _, cell in cells])
+    height = _character_height(inks)
+    lattices = [
+        _lattice(page, table, cell, _without_strays(ink, height), height)
+        for (table, cell), ink in zip(cells, inks, strict=True)
+    ]
+    return SegmentedPage(page, tuple(lattices))
+
+
+def draw_segments(page: SegmentedPage) -> Image:
+    """For --trace: the pieces of each cell in alternating colours, cuts through ink marked."""
+    grey = page.tabled.clean.grey
+    picture = cv2.cvtColor(np.maximum(grey, 140), cv2.COLOR_GRAY2BGR)
+    colours = ((200, 80, 0), (0, 120, 220), (0, 150, 0))
+    for lattice in page.lattices:
+        for s in lattice.segments:
+            if s.last - s.first == 1:
+                colour = colours[s.first % 3]
+                cv2.rectangle(picture, (s.box.x, s.box.y), (s.box.right, s.box.bottom), colour, 1)
+    return picture.astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A part of a cell's ink: `mask` is 255 on its pixels, its top left corner at (x, y) in clean pixels."""
+
+    x: int
+    y: int
+    mask: Image
+
+    @property
+    def right(self) -> int:
+        return self.x + int(self.mask.shape[1])
+
+    @property
+    def bottom(self) -> int:
+        return self.y + int(self.mask.shape[0])
+
+    @property
+    def middle(self) -> float:
+        return (self.x + self.right) / 2
+
+
+def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
+    """For each cell, the connected components that are its own, specks and remains of rulings left out."""
+    territory = np.zeros(page.ink.shape, np.int32)
+    for i, cell in enumerate(cells):
+        cv2.fillConvexPoly(territory, cell.corners.round().astype(np.int32), i + 1)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(page.ink, connectivity=8, ltype=cv2.CV_32S)
+    inside = (labels > 0) & (territory > 0)
+    pairs, pixels = np.unique(labels[inside].astype(np.int64) * (len(cells) + 1) + territory[inside], return_counts=True)
+    owners: dict[int, list[tuple[int, int]]] = {}
+    for pair, n in zip(pairs.tolist(), pixels.tolist(), strict=True):
+        label, owner = divmod(pair, len(cells) + 1)
+        owners.setdefault(label, []).append((n, owner - 1))
+    inks: list[list[Piece]] = [[] for _ in cells]
+    speck = max(4.0, 0.5 * page.clean.stroke_width**2)
+    for label, shares in owners.items():
+        x, y, w, h, area = (int(v) for v in stats[label])
+        if area < speck:
+            continue
+        own = labels[y : y + h, x : x + w] == label
+        most, owner = max(shares)
+        if most >= 0.7 * area:
+            parts = [(owner, own)]
+        else:  # written across a ruling, or two cells' ink in one: each cell keeps what lies in it
+            parts = [(o, own & (territory[y : y + h, x : x + w] == o + 1)) for n, o in shares if n >= speck]
+        for cell_index, mask in parts:
+            piece = _trimmed(x, y, mask)
+            if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.stroke_width):
+                inks[cell_index].append(piece)
+    return inks
+
+
+def _trimmed(x: int, y: int, mask: NDArray[np.bool_]) -> Piece | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return None
+    crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Piece(x + int(columns[0]), y + int(rows[0]), np.where(crop, 255, 0).astype(np.uint8))
+
+
+def _is_ruling(piece: Piece, cell: Cell, stroke: float) -> bool:
+    """True for what keeps so close to one side of its cell, and is so thin, that it can only be left of a ruling."""
+    ys, xs = np.nonzero(piece.mask)
+    points = np.stack([xs + piece.x, ys + piece.y], axis=1).astype(np.float64)
+    reach = max(3.0, 1.2 * stroke)
+    for a, b in zip(cell.corners, np.roll(cell.corners, -1, axis=0), strict=True):
+        along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
+        distance = np.abs((points - a) @ np.array([-along[1], along[0]]))
+        if float(distance.max()) < reach:
+            return True
+    return False
+
+
+def _character_height(inks: list[list[Piece]]) -> float:
+    """Median height of the tallest piece of each cell: of digits, where most cells hold some."""
+    tallest = [max(p.mask.shape[0] for p in pieces) for pieces in inks if pieces]
+    return float(np.median(tallest)) if tallest else 1.0
+
+
+def _without_strays(ink: list[Piece], height: float) -> list[Piece]:
+    """Without the specks that lie apart from the writing: a point stands beside a digit, within its height."""
+    written = [p for p in ink if p.mask.shape[0] > 0.4 * height]
+    if not written:
+        return ink
+    left, right = min(p.x for p in written) - 0.7 * height, max(p.right for p in written) + 0.7 * height
+    top, bottom = min(p.y for p in written) - 0.2 * height, max(p.bottom for p in written) + 0.3 * height
+    return [p for p in ink if p.right > left and p.x < right and p.bottom > top and p.y < bottom]
+
+
+def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height: float) -> Lattice:
+    if not ink:
+        return Lattice(cell, table, (), ())
+    if len(ink) > _MOST_PIECES:
+        return Lattice(cell, table, (), (), "more ink than a number has")
+    pieces, cuts = _pieces(ink, height, page.clean.stroke_width)
+    if len(pieces) > _MOST_PIECES:
+        return Lattice(cell, table, (), (), "more ink than a number has")
+    segments = []
+    for first in range(len(pieces)):
+        for last in range(first + 1, min(first + _MOST_MERGED, len(pieces)) + 1):
+            members = pieces[first:last]
+            if last - first > 1 and not _may_be_one(members, height):
+                continue
+            segments.append(_segment(page, members, first, last))
+    return Lattice(cell, table, tuple(cuts), tuple(segments))
+
+
+def _pieces(ink: list[Piece], height: float, stroke: float) -> tuple[list[Piece], list[float]]:
+    """Components from left to right, the wide ones cut; and the cost of each cut."""
+    own_height = max(p.bottom for p in ink) - min(p.y for p in ink)
+    reference = min(height, own_height) if own_height > 0.6 * height else height
+    pieces: list[tuple[Piece, float]] = []
+    for component in sorted(ink, key=lambda p: p.middle):
+        cost = 0.0
+        for mask, offset, cut_cost in cut_apart(component.mask, reference, stroke):
+            part = _trimmed(component.x + offset, component.y, mask > 0)
+            if part is not None:
+                pieces.append((part, cost))
+            cost = cut_cost
+    pieces.sort(key=lambda p: p[0].middle)
+    return [p for p, _ in pieces], [cost for _, cost in pieces[1:]]
+
+
+def _may_be_one(members: list[Piece], height: float) -> bool:
+    """Whether neighbouring pieces are near enough together, and small enough, for one character."""
+    width = max(p.right for p in members) - min(p.x for p in members)
+    if width > 1.5 * height:
+        return False
+    gaps = [b.x - max(p.right for p in members[: i + 1]) for i, b in enumerate(members[1:])]
+    return max(gaps) < 0.25 * height
+
+
+def _segment(page: TabledPage, members: list[Piece], first: int, last: int) -> Segment:
+    x, y = min(p.x for p in members), min(p.y for p in members)
+    right, bottom = max(p.right for p in members), max(p.bottom for p in members)
+    mask = np.zeros((bottom - y + 2, right - x + 2), np.uint8)
+    for p in members:
+        place = mask[p.y - y + 1 : p.bottom - y + 1, p.x - x + 1 : p.right - x + 1]
+        np.maximum(place, p.mask, out=place)
+    area = int(np.count_nonzero(mask))
+    # one pixel more than the ink itself: the soft edge of a stroke is part of how it looks
+    soft = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    ys = np.clip(np.arange(y - 1, bottom + 1), 0, page.ink.shape[0] - 1)
+    xs = np.clip(np.arange(x - 1, right + 1), 0, page.ink.shape[1] - 1)
+    around = np.ix_(ys, xs)
+    erased = (page.clean.ink[around] > 0) & (page.ink[around] == 0)  # a ruling beside the stroke
+    dark = 255 - page.clean.grey[around]
+    glyph = normalise(np.where((soft > 0) & ~(erased & (mask == 0)), dark, 0).astype(np.uint8))
+    return Segment(first, last, Box(x, y, right - x, bottom - y), area, glyph)
