@@ -72,7 +72,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     rng = np.random.default_rng(seed)
     mnist = load_mnist(folder, "train")
     split = len(mnist) - HELD_OUT
-    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 1, validation_every=0)]
+    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 1, held_out=0.0)]
     held_out = [Examples(mnist.images[split:], mnist.labels[split:])]
     for name, loader, repeat in _EXTRAS:
         file = folder / "digits" / name
@@ -86,7 +86,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     train, order, start = [], [], 0
     for part in parts:
         index = np.arange(len(part.examples))
-        chosen = index % part.validation_every == 0 if part.validation_every else np.zeros(len(index), bool)
+        chosen = rng.random(len(index)) < part.held_out
         held_out.append(_take(part.examples, index[chosen]))
         kept = _take(part.examples, index[~chosen])
         train.append(kept)
@@ -110,7 +110,7 @@ class _Part:
     name: str
     examples: Examples
     repeat: int
-    validation_every: int = 10  # each tenth example is kept for validation
+    held_out: float = 0.1  # share kept for validation
 
 
 Arrays = dict[str, NDArray[np.generic]]

@@ -28,18 +28,18 @@ class Recipe:
     """All choices of a training run."""
 
     architecture: Architecture = (
-        ("conv", 24, 5),
+        ("conv", 32, 5),
         ("pool",),
         ("relu",),
-        ("conv", 48, 5),
+        ("conv", 64, 5),
         ("pool",),
         ("relu",),
-        ("dense", 192),
+        ("dense", 256),
         ("relu",),
         ("dropout", 0.4),
         ("dense", len(LABELS)),
     )
-    epochs: int = 30
+    epochs: int = 24
     batch: int = 64
     rate: float = 1.5e-3  # at its highest, after the first epoch; then down to nothing along a half cosine
     decay: float = 1e-2
