@@ -20,7 +20,7 @@ class Database:
     All methods raise StateError if the file can't be used.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
+    def __init__(self, path: Path, migrations: Sequence[Sequence[str]]) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,12 +84,12 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise StateError(f"{self.path} is damaged: {error}", "Move it away, and read the scans again.") from error
 
-    def _migrate(self, migrations: Sequence[str]) -> None:
+    def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
         with self.transaction():
             [[version]] = self._connection.execute("PRAGMA user_version").fetchall()
             if version > len(migrations):
                 raise StateError(f"{self.path} was made by a newer version of pipeline", "Install the newer version.")
-            for script in migrations[version:]:
-                for statement in script.split(";"):  # not executescript, which would commit first
+            for statements in migrations[version:]:
+                for statement in statements:  # not executescript, which would commit first
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {len(migrations)}")
