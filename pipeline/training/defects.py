@@ -52,7 +52,8 @@ def age(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> Age
     if defects.grey or defects.bilevel:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
     if defects.noise:
-        image = np.clip(image + rng.normal(0, defects.noise, image.shape), 0, 255).astype(np.uint8)
+        grain = rng.standard_normal(image.shape, np.float32) * np.float32(defects.noise)
+        image = np.clip(image + grain, 0, 255).astype(np.uint8)
     if defects.bilevel:
         image = np.where(image > 160, 255, 0).astype(np.uint8)
     if defects.jpeg:
@@ -110,5 +111,6 @@ def _shaded(image: Image, strength: float, rng: np.random.Generator) -> Image:
     slope = (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle)
     shadow = np.exp(-(((x - rng.random()) / 0.4) ** 2 + ((y - rng.random()) / 0.4) ** 2))
     dark = 0.7 * (slope - slope.min()) / np.ptp(slope) + 0.3 * shadow
-    field = cv2.resize(1 - strength * np.clip(dark, 0, 1), (width, height), interpolation=cv2.INTER_CUBIC)
+    shade = np.asarray(1 - strength * np.clip(dark, 0, 1), np.float32)
+    field = cv2.resize(shade, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(np.rint(image * field[..., None]).clip(0, 255), np.uint8)

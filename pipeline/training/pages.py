@@ -177,7 +177,8 @@ def _write(
 def _uneven(ink: Image, rng: np.random.Generator) -> Image:
     """A pen presses and flows unevenly: the ink varies slowly along and finely across."""
     height, width = ink.shape
-    coarse = cv2.resize(rng.normal(0, 1, (height // 40 + 2, width // 40 + 2)), (width, height), interpolation=cv2.INTER_CUBIC)
-    fine = cv2.resize(rng.normal(0, 1, (height // 3 + 2, width // 3 + 2)), (width, height), interpolation=cv2.INTER_LINEAR)
-    cover = np.clip(0.9 + 0.05 * coarse + 0.05 * fine, 0.6, 1.0)
-    return np.asarray(np.rint(ink * cover), np.uint8)
+    cover = np.full((height, width), 0.9, np.float32)
+    for size in (40, 3):
+        grain = rng.standard_normal((height // size + 2, width // size + 2), np.float32)
+        cover += 0.05 * cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.rint(ink * np.clip(cover, 0.6, 1.0)), np.uint8)

@@ -26,7 +26,6 @@ _LAST = (
     "Nowak",
 )
 _ENTRIES = (
-    "Opening balance",
     "Stationery",
     "Fees",
     "Postage",
@@ -36,6 +35,7 @@ _ENTRIES = (
     "Repairs",
     "Milk",
     "Sports day",
+    "Sundries",
 )
 
 
@@ -73,11 +73,14 @@ def ledger(
     title: str = "Cash book March",
     rows: int = 24,
     blank_rows: Collection[int] = (),
-    opening: int | None = None,
+    opening: int = 50_000,
+    first: int = 1,
+    days: tuple[int, int] = (1, 28),
 ) -> SheetSpec:
     """Printed number and entry; handwritten day, paid in or paid out, and the running balance, with two decimals.
 
-    `opening` is the balance to start from, in hundredths. Rows in `blank_rows` (from 0) have a number only.
+    `opening` is the balance to start from, in hundredths; numbers count from `first`; entries are made between the two `days`.
+    Rows in `blank_rows` (from 0) have a number only.
     """
     columns = (
         Column("No.", 14, "printed"),
@@ -87,11 +90,11 @@ def ledger(
         Column("Paid out", 34),
         Column("Balance", 38),
     )
-    balance = int(rng.integers(20_000, 90_000)) if opening is None else opening
-    days = sorted(int(day) for day in rng.integers(1, 29, rows))
+    balance = opening
+    dates = np.sort(rng.integers(days[0], days[1] + 1, rows))
     lines = []
     for row in range(rows):
-        number = f"{row + 1:03d}"
+        number = f"{first + row:03d}"
         if row in blank_rows:
             lines.append((number, "", "", "", "", ""))
             continue
@@ -99,7 +102,7 @@ def ledger(
         paid_in = amount > balance or rng.random() < 0.5
         balance += amount if paid_in else -amount
         entry = _ENTRIES[rng.integers(len(_ENTRIES))]
-        lines.append((number, str(days[row]), entry, *_in_or_out(amount, paid_in), _money(balance)))
+        lines.append((number, str(dates[row]), entry, *_in_or_out(amount, paid_in), _money(balance)))
     return SheetSpec(title, columns, tuple(lines))
 
 

@@ -16,8 +16,9 @@ from pipeline.training.pdffile import pdf_file, stream
 
 FONTS = ("Helvetica", "Helvetica-Bold", "Times-Roman", "Times-Bold", "Courier", "Courier-Bold")
 
-# height of capitals and figures in ems, about the same in all of them
-_CAPITALS = 0.69
+# height of capitals and figures in ems
+_CAPITALS = {"Courier": 0.57, "Courier-Bold": 0.57}
+_USUAL_CAPITALS = 0.69
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Line:
 
 def typeset(lines: Sequence[Line], width: int, height: int, font: str = FONTS[0]) -> Image:
     """Set lines of Latin-1 text on a page of `width` × `height` pixels: (height, width), 255 where there is print."""
-    content = b"\n".join(_shown(line, height) for line in lines)
+    content = b"\n".join(_shown(line, height, font) for line in lines)
     document = pypdfium2.PdfDocument(
         pdf_file(
             [
@@ -52,8 +53,9 @@ def typeset(lines: Sequence[Line], width: int, height: int, font: str = FONTS[0]
         document.close()
 
 
-def _shown(line: Line, height: int) -> bytes:
+def _shown(line: Line, height: int, font: str) -> bytes:
     text = line.text.encode("latin-1", "replace")
     for special in (b"\\", b"(", b")"):
         text = text.replace(special, b"\\" + special)
-    return b"BT /F %.2f Tf %.2f %.2f Td (%s) Tj ET" % (line.height / _CAPITALS, line.x, height - line.y, text)
+    size = line.height / _CAPITALS.get(font, _USUAL_CAPITALS)
+    return b"BT /F %.2f Tf %.2f %.2f Td (%s) Tj ET" % (size, line.x, height - line.y, text)

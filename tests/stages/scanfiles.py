@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.records import Image
+from pipeline.training.pdffile import pdf_file, stream
 
 
 def drawing() -> Image:
@@ -100,19 +101,8 @@ def pdf(contents: Sequence[bytes], size: tuple[int, int] = (60, 40), rotate: int
     for i, content in enumerate(contents):
         page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 %d %d]/Rotate %d/Contents %d 0 R%s>>"
         objects.append(page % (*size, rotate, 4 + 2 * i, annotation))
-        objects.append(b"<</Length %d>>stream\n%s\nendstream" % (len(content), content))
+        objects.append(stream(content))
     return pdf_file(objects)
-
-
-def pdf_file(objects: Sequence[bytes]) -> bytes:
-    data = bytearray(b"%PDF-1.4\n")
-    offsets = []
-    for number, content in enumerate(objects, start=1):
-        offsets.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    table = len(data)
-    data += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + b"".join(b"%010d 00000 n \n" % o for o in offsets)
-    return bytes(data + b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, table))
 
 
 #: The drawing as PDF: y upwards, in points.

@@ -19,6 +19,7 @@ from pipeline.errors import CorruptScan, EmptyScan, EncryptedScan, OversizedScan
 from pipeline.records import Image
 from pipeline.settings import Settings
 from pipeline.stages.decode import decode, is_scan
+from pipeline.training.pdffile import pdf_of_jpegs
 from tests.stages.scanfiles import PDF_DRAWING, drawing, encode, exif, oriented, pdf, png, tiff
 
 SCANS = Path(__file__).parents[1] / "data" / "scans"
@@ -310,6 +311,14 @@ def test_pdf_pages() -> None:
     assert same(pages[0], drawing(), 1)
     assert pages[1].shape == (40, 60, 3) and pages[1][20, 30].tolist() == [0, 0, 255]
     assert image(pdf([PDF_DRAWING]), Settings(pdf_dpi=144)).shape == (80, 120)
+
+
+def test_a_scanned_pdf_is_the_image_in_it() -> None:
+    jpegs = [encode(".jpg", drawing()), encode(".jpg", colour())]
+    grey, coloured = images(pdf_of_jpegs([(jpeg, 60, 40) for jpeg in jpegs], dpi=72))
+    assert same(grey, drawing(), JPEG)
+    assert coloured.shape == (40, 60, 3)
+    assert image(pdf_of_jpegs([(jpegs[0], 60, 40)], dpi=36)).shape == (80, 120)
 
 
 def test_pdf_rotation_is_honoured() -> None:
