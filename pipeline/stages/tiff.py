@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from pipeline.errors import CorruptScan, ScanError, UnsupportedScan
+from pipeline.errors import CorruptScan, OversizedScan, ScanError, UnsupportedScan
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -75,7 +75,7 @@ class Directory:
 def tiff_pages(data: bytes, most: int) -> tuple[list[Directory], ScanError | None]:
     """The pages of a TIFF, without thumbnails and masks, and what is wrong after the last good one, if anything is.
 
-    Stops after `most` + 1 directories, so that the caller can tell that there are too many.
+    Stops after `most` + 1 pages, so that the caller can tell that there are too many.
     """
     layout = _layout(data)
     pages: list[Directory] = []
@@ -89,8 +89,10 @@ def tiff_pages(data: bytes, most: int) -> tuple[list[Directory], ScanError | Non
             directory, start = _directory(data, layout, start)
             if not directory.number(_SUBFILE, 0) & 0b101:  # reduced image, transparency mask
                 pages.append(directory)
-            if len(seen) > most:
+            if len(pages) > most:
                 break
+            if len(seen) > 4 * most:  # thumbnails and masks that belong to no page
+                raise OversizedScan(f"a TIFF of more than {4 * most} images")
     except ScanError as error:
         return pages, error
     return pages, None

@@ -270,6 +270,14 @@ def test_page_limit_of_a_tiff() -> None:
         images(data, replace(SETTINGS, max_pages=4))
 
 
+def test_thumbnails_do_not_count_as_pages_nor_go_on_for_ever() -> None:
+    data = tiff([drawing()] * 5, tags={254: 1})
+    with pytest.raises(EmptyScan):
+        images(data, replace(SETTINGS, max_pages=2))
+    with pytest.raises(OversizedScan):
+        images(data, replace(SETTINGS, max_pages=1))
+
+
 def collected(data: bytes, settings: Settings = SETTINGS) -> tuple[int, ScanError | None]:
     """How many pages came before the error."""
     count = 0
