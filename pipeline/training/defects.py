@@ -55,7 +55,7 @@ def age(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> Age
         grain = rng.standard_normal(image.shape, np.float32) * np.float32(defects.noise)
         image = np.clip(image + grain, 0, 255).astype(np.uint8)
     if defects.bilevel:
-        image = np.where(image > 160, 255, 0).astype(np.uint8)
+        image = np.where(image > 185, 255, 0).astype(np.uint8)
     if defects.jpeg:
         data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, defects.jpeg])[1]
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)

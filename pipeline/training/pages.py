@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.records import Box, Image
 from pipeline.training.handwriting import Hand, Handwriting, random_hand
-from pipeline.training.typeset import FONTS, Line, typeset
+from pipeline.training.typeset import REGULAR, Line, typeset
 
 #: BGR, 0 to 255.
 Colour = tuple[int, int, int]
@@ -47,6 +47,7 @@ class SheetSpec:
     ruling_width: int = 0  # pixels; 0 draws one from 1 to 3
     ruling_colour: Colour | None = None  # None draws one, as for the pen
     pen: Colour | None = None
+    font: str = ""  # of typeset.FONTS; none draws a regular one
     touching: float = 0.0  # share of neighbouring digits that touch
     straying: float = 0.03  # share of numbers that touch or cross a ruling
 
@@ -84,7 +85,7 @@ def render_sheet(spec: SheetSpec, handwriting: Handwriting, rng: np.random.Gener
     height, width = _pixels(spec.paper[1], spec), _pixels(spec.paper[0], spec)
     ink = np.zeros((height, width), np.uint8)
     hand, table = random_hand(rng, spec.touching), _Grid(spec)
-    thick, font = spec.ruling_width or int(rng.integers(1, 4)), FONTS[rng.integers(len(FONTS))]
+    thick, font = spec.ruling_width or int(rng.integers(1, 4)), spec.font or REGULAR[rng.integers(len(REGULAR))]
     title = Box(table.xs[0], _pixels(10, spec), table.xs[-1] - table.xs[0], _pixels(10, spec))
     printed, truth = [_line(spec.title, title, 4.0, spec)], []
     for row, column, box, content in table.cells():

@@ -14,7 +14,8 @@ import pypdfium2
 from pipeline.records import Image
 from pipeline.training.pdffile import pdf_file, stream
 
-FONTS = ("Helvetica", "Helvetica-Bold", "Times-Roman", "Times-Bold", "Courier", "Courier-Bold")
+REGULAR = ("Helvetica", "Times-Roman", "Courier")
+FONTS = (*REGULAR, "Helvetica-Bold", "Times-Bold", "Courier-Bold")
 
 # height of capitals and figures in ems
 _CAPITALS = {"Courier": 0.57, "Courier-Bold": 0.57}
