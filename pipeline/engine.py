@@ -105,8 +105,8 @@ class SerialEngine(_Closing):
 class PoolEngine(_Closing):
     """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but, at most, the one that killed it.
 
-    When one dies, nobody can tell which scan did it. All that were in hand become suspects and run again one at a time; one
-    that dies alone is answered with WorkerDied.
+    When one dies, nobody can tell which scan did it. All that were in hand become suspects and run again one at a time; a
+    scan whose worker dies twice while nothing else is running is answered with WorkerDied.
     """
 
     def __init__(self, settings: Settings, work: Work = read_task, start: Start = warm_up) -> None:
@@ -114,8 +114,8 @@ class PoolEngine(_Closing):
         self._limit = 2 * settings.worker_count  # a task in hand and one at hand for each worker
         self._pool = self._new_pool()
         self._waiting: deque[Task] = deque()
-        self._suspects: deque[Task] = deque()
-        self._flying: dict[Future[Answer], tuple[Task, bool]] = {}  # task, and whether it is a suspect
+        self._suspects: deque[tuple[Task, int]] = deque()  # with the number of workers that it has killed for certain
+        self._flying: dict[Future[Answer], tuple[Task, int | None]] = {}  # the same, or None if it is no suspect
 
     @property
     def room(self) -> int:
@@ -160,28 +160,28 @@ class PoolEngine(_Closing):
         """Give the pool what it may have now: one suspect, or as many others as the limit allows."""
         with _for_children():  # the pool starts its processes as tasks come
             while self._suspects or self._waiting:
-                suspect = bool(self._suspects)
-                if len(self._flying) >= (1 if suspect else self._limit):
+                if len(self._flying) >= (1 if self._suspects else self._limit):
                     return
-                queue = self._suspects if suspect else self._waiting
+                task, killed = self._suspects[0] if self._suspects else (self._waiting[0], None)
                 try:
-                    future = self._pool.submit(work_on, self._work, queue[0])
+                    future = self._pool.submit(work_on, self._work, task)
                 except BrokenProcessPool:
                     if self._flying:  # poll finds out by them
                         return
                     self._pool = self._new_pool()
                     continue
-                self._flying[future] = (queue.popleft(), suspect)
+                (self._waiting if killed is None else self._suspects).popleft()
+                self._flying[future] = (task, killed)
 
     def _landed(self, future: Future[Answer]) -> Answer | None:
-        task, suspect = self._flying.pop(future)
+        task, killed = self._flying.pop(future)
         error = future.exception()
         if error is None:
             return future.result()
         if isinstance(error, BrokenProcessPool):
-            if suspect:
+            if killed:
                 return failed(task, WorkerDied("The process that read the scan was killed, twice"))
-            self._suspects.append(task)
+            self._suspects.appendleft((task, 0 if killed is None else killed + 1))
             return None
         if isinstance(error, CannotStart):
             raise error.cause

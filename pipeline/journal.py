@@ -351,9 +351,10 @@ def _scan(row: tuple[Any, ...]) -> Scan:
 
 
 def _reading_row(cell: CellReading) -> tuple[object, ...]:
-    box = (cell.box.x, cell.box.y, cell.box.width, cell.box.height)
-    place = (cell.table, cell.row, cell.column, cell.name)
-    return (*place, cell.value, cell.text, cell.confidence, cell.status, cell.reason, *box)
+    # int and float: NumPy's own numbers are strangers to SQLite
+    place = (int(cell.table), int(cell.row), int(cell.column))
+    box = (int(cell.box.x), int(cell.box.y), int(cell.box.width), int(cell.box.height))
+    return (*place, cell.name, cell.value, cell.text, float(cell.confidence), cell.status, cell.reason, *box)
 
 
 def _pages(database: sqlite3.Connection, scan: int) -> tuple[PageResult, ...]:

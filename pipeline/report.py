@@ -87,20 +87,24 @@ def line_safe(path: Path | str) -> str:
 
 def append_values(file: Path, values: Sequence[tuple[Path, str]]) -> None:
     """Append path and value to a CSV, with a header if it is new. Raises OutputError."""
-    rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
+    lines = [_csv_line(_no_formula(shown(path)), value) for path, value in values]
     try:
         with file.open("ab+") as stream:
             if stream.tell() == 0:
-                writer.writerow(("path", "value"))
+                lines.insert(0, _csv_line("path", "value"))
             else:
                 stream.seek(-1, io.SEEK_END)
                 if stream.read() != b"\n":  # someone edited it and left the last line open
-                    rows.write("\n")
-            writer.writerows((_no_formula(shown(path)), value) for path, value in values)
-            stream.write(rows.getvalue().encode())
+                    lines.insert(0, "\n")
+            stream.write("".join(lines).encode())
     except OSError as error:
         raise OutputError(f"{file} can't be written: {error.strerror or error}") from error
+
+
+def _csv_line(*fields: str) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)  # with "\n" it would leave a lone \r unquoted
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _no_formula(text: str) -> str:

@@ -38,7 +38,8 @@ def file_away(journal: Journal, inbox: Inbox, scan: Scan) -> Scan:
         return journal.filed(scan)
     if stamp != scan.stamp:
         return scan
-    target = _free_target(inbox, scan)
+    planned = scan.target  # by an attempt that failed; its reason may be there already
+    target = planned if planned is not None and not os.path.lexists(planned) else _free_target(inbox, scan)
     moving = journal.move(scan, target)
     _make_folder(target.parent)
     if scan.outcome == "failed":

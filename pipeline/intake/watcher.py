@@ -79,7 +79,7 @@ class Watcher:
         self._burst = Burst()
         self._ready: deque[tuple[Path, Stamp]] = deque()
         self._put_off: set[Path] = set()  # could not be read or moved; tried again at the next sweep
-        self._hinted = False
+        self._curious = False  # something happened since the last look
         self._next_look = self._next_sweep = 0.0
         self._stopping = False
         self._counts: dict[str, Counter[Outcome]] = defaultdict(Counter)
@@ -99,7 +99,7 @@ class Watcher:
             self._take_ready()
             self._collect(_ENGINE_WAIT)
             self._write(self._burst.due(time.monotonic()))
-            if once and not (self._ready or self._desk.busy or self._stability.pending):
+            if once and not (self._ready or self._desk.busy or self._stability.pending or self._curious):
                 break
             self._wait()
         while self._desk.busy:
@@ -128,10 +128,9 @@ class Watcher:
         if sweep:
             self._sweep()
             self._next_sweep = now + self._settings.sweep
-        curious = self._hinted or self._stability.pending or not self._hints.live
-        if not sweep and not (curious and now >= self._next_look):
+        if not sweep and not (self._looks_soon and now >= self._next_look):
             return
-        self._hinted = False
+        self._curious = False
         try:
             files = self._inbox.files()
         except OSError as error:
@@ -142,6 +141,10 @@ class Watcher:
             self._ready.extend(ready)
         cost = time.monotonic() - now
         self._next_look = now + max(self._pause(), 5 * cost)
+
+    @property
+    def _looks_soon(self) -> bool:
+        return self._curious or self._stability.pending > 0 or not self._hints.live
 
     def _pause(self) -> float:
         """Seconds between two looks, so that a file is taken not much later than it is ready."""
@@ -159,14 +162,14 @@ class Watcher:
         """Until something happens or is due."""
         now = time.monotonic()
         due = [self._next_sweep, now + _LONGEST_WAIT]
-        if self._stability.pending or self._hinted or not self._hints.live:
+        if self._looks_soon:
             due.append(self._next_look)
         if (write := self._burst.next()) is not None:
             due.append(write)
         hints = self._hints.wait(0.0 if self._desk.busy or self._stopping else min(due) - now)
         now = time.monotonic()
         for path in hints - {None}:
-            self._hinted = True
+            self._curious = True
             if path is not None:
                 self._stability.stir(path, now)
 
@@ -192,7 +195,7 @@ class Watcher:
             self._put_off.add(path)
             return
         if scan is None:
-            self._stability.forget(path)
+            self._look_again_at(path)
         elif scan.state == "waiting":
             self._desk.take(scan)
         else:
@@ -208,15 +211,20 @@ class Watcher:
                 waiting = self._journal.give_back(scan)
                 if stamp is None:
                     self._journal.forget(waiting)
-                self._stability.forget(scan.source)
+                self._look_again_at(scan.source)
                 continue
             settled = self._desk.commit(scan, answer)
             self._note(settled)
             self._file_away(settled)
 
+    def _look_again_at(self, path: Path) -> None:
+        self._stability.forget(path)
+        self._curious = True
+
     def _file_away(self, scan: Scan) -> None:
         try:
-            file_away(self._journal, self._inbox, scan)
+            if file_away(self._journal, self._inbox, scan).state != "filed":
+                self._curious = True  # it has changed since it was read
         except (OSError, OutputError) as error:
             logger.warning("%s is read but can't be moved yet: %s", scan.file, error)
 
