@@ -72,8 +72,10 @@ class Dense:
 class Conv:
     """Convolution (cross-correlation) with a square kernel, stride 1, no padding: (c, h, w, n) → (filters, h-k+1, w-k+1, n)."""
 
-    def __init__(self, channels: int, filters: int, kernel: int, rng: np.random.Generator) -> None:
+    def __init__(self, channels: int, filters: int, kernel: int, rng: np.random.Generator, first: bool = False) -> None:
+        """The `first` layer of a network need not say how its input should change."""
         fan_in = channels * kernel * kernel
+        self.first = first
         self.kernel = kernel
         self.weight = Parameter(he_normal(rng, (filters, fan_in), fan_in))
         self.bias = Parameter(np.zeros((filters, 1), np.float32), decay=False)
@@ -93,7 +95,7 @@ class Conv:
         flat = gradient.reshape(gradient.shape[0], -1)
         np.matmul(flat, self._columns.T, out=self.weight.gradient)
         np.sum(flat, axis=1, keepdims=True, out=self.bias.gradient)
-        return self._col2im(self.weight.value.T @ flat)
+        return gradient if self.first else self._col2im(self.weight.value.T @ flat)
 
     def _im2col(self, x: Floats) -> Floats:
         """(c, h, w, n) → (c·k·k, h'·w'·n), in a buffer that is used again for the next batch of the same size."""

@@ -88,7 +88,7 @@ def _build(architecture: Architecture, size: tuple[int, int], rng: np.random.Gen
     for spec in architecture:
         match spec:
             case ("conv", int(filters), int(kernel)) if len(shape) == 3 and min(shape[1:]) >= kernel:
-                layers.append(Conv(shape[0], filters, kernel, rng))
+                layers.append(Conv(shape[0], filters, kernel, rng, first=not layers))
                 shape = (filters, shape[1] - kernel + 1, shape[2] - kernel + 1)
             case ("pool",) if len(shape) == 3:
                 layers.append(MaxPool())
