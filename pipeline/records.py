@@ -98,12 +98,17 @@ class TabledPage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """One candidate for one character: the pieces of ink `first` up to, not including, `last`, from left to right."""
+    """One candidate for one character: the pieces of ink `first` up to, not including, `last`, from left to right.
+
+    `spread` is how far apart its separate pieces stand: the share of the narrower piece's width that does not lie above or
+    below the others, at worst; 0 for a single piece and for one that was only cut.
+    """
 
     first: int
     last: int
     box: Box  # clean pixels
     area: int  # ink pixels
+    spread: float
     glyph: Image  # 28×28, white on black, normalised as the network was trained
 
 
@@ -123,10 +128,14 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegmentedPage:
-    """A page's lattices, one for each cell of each table, in the order of the tables' cells."""
+    """A page's lattices, one for each cell of each table, in the order of the tables' cells.
+
+    `pen` is the median stroke width of the writing in the cells, in clean pixels.
+    """
 
     tabled: TabledPage
     lattices: tuple[Lattice, ...]
+    pen: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,13 +149,19 @@ class ScoredPage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What we think a cell says. `confidence` is the probability that `text` is right; alternatives are the next best."""
+    """What we think a cell says. `confidence` is the probability that `text` is right; alternatives are the next best.
+
+    `score` is the log probability of the best way through the lattice, `lead` how far the next text's is behind: the raw
+    evidence that the confidence is made of.
+    """
 
     kind: Kind
     text: str
     value: str
     confidence: float
     alternatives: tuple[tuple[str, float], ...] = ()
+    score: float = 0.0
+    lead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

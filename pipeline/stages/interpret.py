@@ -7,6 +7,7 @@ from a digit by its size, in character heights, since a character's normalised i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,6 +18,13 @@ from pipeline.stages.kit import Kit
 
 _DIGITS = "0123456789"
 _GRADES = "ABCDEF"
+#: Names and, for a model without calibration, values of what makes a confidence of the evidence.
+_COEFFICIENTS = (("bias", 0.0), ("score", 1.0), ("lead", 1.0))
+_FAR = 10.0
+#: The cost, in log probability, of taking ink that stands side by side for one character.
+_JOIN = 4.0
+#: Labels of ink that is smaller than a digit; "" is dirt.
+_SMALL = frozenset({".", "-", ""})
 
 _NUMBER = Grammar(
     {
@@ -49,10 +57,12 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     calibration = kit.model.calibration
     numbers, grades = [], []
     for lattice, probabilities, height in zip(lattices, page.probabilities, heights, strict=True):
-        number_scores = [_number_labels(s, row, page.labels, height) for s, row in _rows(lattice, probabilities)]
-        grade_scores = [_grade_labels(s, row, page.labels, height) for s, row in _rows(lattice, probabilities)]
-        numbers.append(best_ways(lattice, _with_cuts(lattice, number_scores), _NUMBER) if lattice.segments else [])
-        grades.append(best_ways(lattice, _with_cuts(lattice, grade_scores), _GRADE) if lattice.segments else [])
+        line = _Line.of(lattice, height, page.segmented.pen)
+        rows = list(zip(lattice.segments, probabilities, strict=True))
+        number_scores = [_number_labels(s, row, page.labels, line) for s, row in rows]
+        grade_scores = [_grade_labels(s, row, page.labels, line) for s, row in rows]
+        numbers.append(best_ways(lattice, _with_cuts(lattice, number_scores), _NUMBER) if rows else [])
+        grades.append(best_ways(lattice, _with_cuts(lattice, grade_scores), _GRADE) if rows else [])
     kinds = _column_kinds(lattices, numbers, grades)
     readings = []
     for i, lattice in enumerate(lattices):
@@ -62,8 +72,23 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     return ReadPage(page.segmented, tuple(readings))
 
 
-def _rows(lattice: Lattice, probabilities: Floats) -> list[tuple[Segment, Floats]]:
-    return list(zip(lattice.segments, probabilities, strict=True))
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The line of writing in a cell, in clean pixels: height of its digits, its top, the pen's stroke width."""
+
+    height: float
+    top: float
+    pen: float
+
+    @staticmethod
+    def of(lattice: Lattice, height: float, pen: float) -> _Line:
+        tall = [s.box for s in lattice.segments if s.last - s.first == 1 and s.box.height > 0.6 * height]
+        boxes = tall or [s.box for s in lattice.segments]
+        return _Line(height, float(min((b.y for b in boxes), default=0)), pen)
+
+    def depth(self, s: Segment) -> float:
+        """Where the middle of a segment is: 0 at the top of the digits, 1 at their foot."""
+        return (s.box.y + s.box.height / 2 - self.top) / self.height
 
 
 def _digit_heights(page: ScoredPage) -> list[float]:
@@ -84,29 +109,29 @@ def _digit_heights(page: ScoredPage) -> list[float]:
     return out
 
 
-def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], height: float) -> dict[str, float]:
-    """What a segment can be in a number. Small ink is a point, a dash or dirt; large ink is a digit."""
-    tall, wide = s.box.height / height, s.box.width / height
+def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line) -> dict[str, float]:
+    """What a segment can be in a number. Large ink is a digit, small ink a point, a dash or dirt."""
+    tall, wide = s.box.height / line.height, s.box.width / line.height
     scores = logs(row, labels, _DIGITS)
-    largest = max(tall, wide)
     if tall < 0.45:  # too low for a digit
         scores = {label: log + _log_slope(tall, 0.30, 0.45) for label, log in scores.items()}
-    if largest < 0.5:
-        fill = s.area / max(1, s.box.width * s.box.height)
-        point = 0.97 if fill > 0.45 else 0.7
-        scores["."] = float(np.log(point)) + _log_slope(-largest, -0.5, -0.3)
-        scores[""] = float(np.log(0.03 if largest > 0.1 else 0.3)) + _log_slope(-largest, -0.35, -0.15)
+    leading = float(np.log(0.05)) if s.first == 0 else 0.0  # few numbers begin with a point or a minus sign
+    if max(tall, wide) < 0.5:
+        # a point is as wide as the pen that made it, or wider, and not above the middle: what is not so is dirt
+        size = np.sqrt(s.area * 4 / np.pi) / line.pen
+        point = float(np.clip(0.5 + (size - 0.7) * 1.6, 0.02, 0.98))
+        small = _log_slope(-max(tall, wide), -0.5, -0.3)
+        scores["."] = float(np.log(point)) + small + leading + _log_slope(line.depth(s), 0.15, 0.35)
+        scores[""] = float(np.log(1 - point)) + small
     if wide > 0.25 and tall < 0.4 and s.box.width > 1.6 * s.box.height:
-        scores["-"] = float(np.log(0.9))
+        scores["-"] = float(np.log(0.9)) + leading + _log_slope(line.depth(s), 0.15, 0.35)
     return scores
 
 
-def _grade_labels(s: Segment, row: Floats, labels: tuple[str, ...], height: float) -> dict[str, float]:
-    scores = logs(row, labels, _GRADES)
-    tall, wide = s.box.height / height, s.box.width / height
-    if tall < 0.5:
-        scores = {}
-    if "+" in labels and max(tall, wide) > 0.2:
+def _grade_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line) -> dict[str, float]:
+    tall, wide = s.box.height / line.height, s.box.width / line.height
+    scores = logs(row, labels, _GRADES) if tall >= 0.5 else {}
+    if max(tall, wide) > 0.2:
         scores.update(logs(row, labels, "+"))
     if wide > 0.2 and tall < 0.5 and s.box.width > 1.3 * s.box.height:
         scores["-"] = float(np.log(0.95))
@@ -121,13 +146,16 @@ def _log_slope(value: float, low: float, high: float) -> float:
 
 
 def _with_cuts(lattice: Lattice, scores: list[dict[str, float]]) -> list[Mapping[str, float]]:
-    """Adds what it costs to cut through ink on a segment's left; cutting at a gap is free, joining across one is not."""
+    """Adds what it costs to cut through ink on a segment's left, and to join what is apart."""
     out: list[Mapping[str, float]] = []
     for s, labels in zip(lattice.segments, scores, strict=True):
-        prior = 0.0
-        if s.first > 0 and lattice.cuts[s.first - 1] > 0:
-            prior += float(np.log(0.35)) - 0.3 * lattice.cuts[s.first - 1]
-        out.append({label: log + prior for label, log in labels.items()})
+        left = lattice.cuts[s.first - 1] if s.first > 0 else 0.0
+        right = lattice.cuts[s.last - 1] if s.last - 1 < len(lattice.cuts) else 0.0
+        prior = float(np.log(0.35)) - 0.3 * left if left else 0.0
+        # parts of one character lie above one another, as the bar of a 5 does over its bow; a point lies beside
+        prior += -0.3 - _JOIN * float(np.clip(s.spread, 0.0, 1.0)) if s.spread > 0 else 0.0
+        torn = float(np.log(0.05)) if left or right else 0.0  # what was cut off a digit is no point, and no dirt
+        out.append({label: log + prior + (torn if label in _SMALL else 0.0) for label, log in labels.items()})
     return out
 
 
@@ -175,7 +203,9 @@ def _reading(lattice: Lattice, kind: Kind, ways: list[Way], height: float, calib
         return Reading("text" if lattice.cell.row == 1 else "unreadable", "", "", 0.0)
     total = float(np.logaddexp.reduce([w.score for w in ways]))
     alternatives = tuple((w.text, float(np.exp(w.score - total))) for w in ways[1:4])
-    return Reading(kind, ways[0].text, value_of(ways[0].text), _confidence(ways, calibration), alternatives)
+    text, score = ways[0].text, ways[0].score
+    lead = score - ways[1].score if len(ways) > 1 else _FAR
+    return Reading(kind, text, value_of(text), confidence(score, lead, calibration), alternatives, score, lead)
 
 
 def _mark(lattice: Lattice, height: float) -> str:
@@ -197,16 +227,19 @@ def value_of(text: str) -> str:
     return "0" + text if text.startswith(".") else text
 
 
-def _confidence(ways: list[Way], calibration: Mapping[str, float]) -> float:
-    """Probability that the best way is right: a logistic function of how good it is and how far ahead of the next.
+def evidence(score: float, lead: float) -> tuple[float, float]:
+    """What a confidence is made of: the log score and the lead over the next text, cut off where more says nothing."""
+    return max(score, -_FAR), min(lead, _FAR)
 
-    The coefficients are fitted on rendered pages whose digits the network was not trained on (Platt 1999).
+
+def confidence(score: float, lead: float, calibration: Mapping[str, float]) -> float:
+    """Probability that the best way is right: a logistic function of the evidence (Platt 1999).
+
+    The coefficients are fitted on rendered pages whose digits the network was not trained on.
     """
-    best = ways[0].score
-    ahead = best - ways[1].score if len(ways) > 1 else 20.0
-    fitted = calibration.get("reading_bias", 0.0), calibration.get("reading_score", 1.0), calibration.get("reading_lead", 1.0)
-    z = fitted[0] + fitted[1] * max(best, -12.0) + fitted[2] * min(ahead, 12.0)
-    return float(1 / (1 + np.exp(-z)))
+    bias, by_score, by_lead = (calibration.get(f"reading_{name}", usual) for name, usual in _COEFFICIENTS)
+    score, lead = evidence(score, lead)
+    return float(1 / (1 + np.exp(-(bias + by_score * score + by_lead * lead))))
 
 
 def draw_readings(page: ReadPage) -> Image:

@@ -58,7 +58,9 @@ def single_cell(page: Page) -> TabledPage:
     paper = float(np.percentile(scaled, 90))
     edge = cv2.copyMakeBorder(scaled, _MARGIN, _MARGIN, _MARGIN, _MARGIN, cv2.BORDER_CONSTANT, value=paper)
     even = even_light(edge.astype(np.uint8))
-    ink = binarise(even)
+    # one number on one ground: Otsu's threshold (1979) keeps security printing, which is paler than the pen, out of the ink
+    limit = cv2.threshold(cv2.GaussianBlur(even, (0, 0), 1.0), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
+    ink = np.where(even < limit, binarise(even), 0).astype(np.uint8)
     step_x, step_y = width / size[0], height / size[1]
     to_page = np.array([[step_x, 0, -_MARGIN * step_x], [0, step_y, -_MARGIN * step_y], [0, 0, 1]])
     clean = CleanPage(page, even, ink, to_page, stroke_width(ink))
@@ -72,8 +74,8 @@ def single_glyph(page: Page) -> SegmentedPage:
     clean = CleanPage(page, 255 - glyph, glyph, np.eye(3), 2.0)
     tabled = _one_cell(clean, glyph, np.zeros(2), np.full(2, SIZE, np.float64))
     box, area = Box(4, 4, SIZE - 8, SIZE - 8), int(np.count_nonzero(glyph > 127))
-    segments = (Segment(0, 1, box, area, glyph),) if area else ()
-    return SegmentedPage(tabled, (Lattice(tabled.tables[0].cells[0], 1, (), segments),))
+    segments = (Segment(0, 1, box, area, 0.0, glyph),) if area else ()
+    return SegmentedPage(tabled, (Lattice(tabled.tables[0].cells[0], 1, (), segments),), clean.stroke_width)
 
 
 def page_box(corners: Floats, to_page: Matrix, shape: tuple[int, ...]) -> Box:

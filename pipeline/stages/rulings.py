@@ -19,11 +19,21 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ruling:
-    """A line as (along, across) knots, `along` increasing, at most a character height apart where there is ink."""
+    """A line as (along, across) knots, `along` increasing; as a whole it runs by across = level + slope · along."""
 
     along: Curve
     across: Curve
     thickness: float
+    level: float
+    slope: float
+
+    @staticmethod
+    def through(along: Curve, across: Curve, thickness: float) -> Ruling:
+        """The ruling with these knots."""
+        mean_x, mean_y = float(along.mean()), float(across.mean())
+        spread = float(((along - mean_x) ** 2).sum())
+        slope = float(((along - mean_x) * (across - mean_y)).sum()) / spread if spread > 0 else 0.0
+        return Ruling(along, across, thickness, mean_y - slope * mean_x, slope)
 
     @property
     def start(self) -> float:
@@ -40,12 +50,9 @@ class Ruling:
     def at(self, along: Curve | float) -> Curve:
         """Position across; beyond the ends the line goes on in the direction that it has as a whole."""
         values = np.interp(along, self.along, self.across)
-        slope = 0.0
-        if self.length > 0:
-            slope = float(np.polynomial.polynomial.polyfit(self.along - self.start, self.across, 1)[1])
         before = np.minimum(np.asarray(along) - self.start, 0)
         after = np.maximum(np.asarray(along) - self.stop, 0)
-        return np.asarray(values + slope * (before + after))
+        return np.asarray(values + self.slope * (before + after))
 
 
 def character_height(ink: Image, stroke: float) -> float:
@@ -136,7 +143,7 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
         along = np.array([filled[p].mean() for p in parts]) + x
         across = np.array([np.median(middle[p]) for p in parts])
         along[0], along[-1] = x + filled[0], x + filled[-1]
-        found.append(Ruling(along, across, thickness))
+        found.append(Ruling.through(along, across, thickness))
     return found
 
 
@@ -174,4 +181,4 @@ def _joined(chain: list[Ruling]) -> Ruling:
     order = np.argsort(along, kind="stable")
     lengths = np.array([f.length for f in chain])
     thickness = float(np.average([f.thickness for f in chain], weights=np.maximum(lengths, 1)))
-    return Ruling(along[order], across[order], thickness)
+    return Ruling.through(along[order], across[order], thickness)

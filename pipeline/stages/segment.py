@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Box, Cell, Image, Lattice, Segment, SegmentedPage, TabledPage
+from pipeline.stages.clean import stroke_width
 from pipeline.stages.glyph import normalise
 from pipeline.stages.kit import Kit
 from pipeline.stages.seams import cut_apart
@@ -32,7 +33,7 @@ def segment(page: TabledPage, kit: Kit) -> SegmentedPage:
         _lattice(page, table, cell, _without_strays(ink, height), height)
         for (table, cell), ink in zip(cells, inks, strict=True)
     ]
-    return SegmentedPage(page, tuple(lattices))
+    return SegmentedPage(page, tuple(lattices), _pen(inks, height))
 
 
 def draw_segments(page: SegmentedPage) -> Image:
@@ -127,6 +128,12 @@ def _character_height(inks: list[list[Piece]]) -> float:
     return float(np.median(tallest)) if tallest else 1.0
 
 
+def _pen(inks: list[list[Piece]], height: float) -> float:
+    """Median stroke width of what is tall enough to be a digit."""
+    tall = [p for pieces in inks for p in pieces if p.mask.shape[0] > 0.6 * height]
+    return float(np.median([stroke_width(np.pad(p.mask, 1)) for p in tall])) if tall else 2.0
+
+
 def _without_strays(ink: list[Piece], height: float) -> list[Piece]:
     """Without the specks that lie apart from the writing: a point stands beside a digit, within its height."""
     written = [p for p in ink if p.mask.shape[0] > 0.4 * height]
@@ -142,6 +149,9 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
         return Lattice(cell, table, (), ())
     if len(ink) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has")
+    tallest = float(max(p.mask.shape[0] for p in ink))
+    if tallest > 0.35 * height:  # print is often smaller than the writing beside it
+        height = min(tallest, 1.3 * height)
     pieces, cuts = _pieces(ink, height, page.clean.stroke_width)
     if len(pieces) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has")
@@ -151,18 +161,16 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
             members = pieces[first:last]
             if last - first > 1 and not _may_be_one(members, height):
                 continue
-            segments.append(_segment(page, members, first, last))
+            segments.append(_segment(page, members, first, _spread(members, cuts[first : last - 1])))
     return Lattice(cell, table, tuple(cuts), tuple(segments))
 
 
 def _pieces(ink: list[Piece], height: float, stroke: float) -> tuple[list[Piece], list[float]]:
     """Components from left to right, the wide ones cut; and the cost of each cut."""
-    own_height = max(p.bottom for p in ink) - min(p.y for p in ink)
-    reference = min(height, own_height) if own_height > 0.6 * height else height
     pieces: list[tuple[Piece, float]] = []
     for component in sorted(ink, key=lambda p: p.middle):
         cost = 0.0
-        for mask, offset, cut_cost in cut_apart(component.mask, reference, stroke):
+        for mask, offset, cut_cost in cut_apart(component.mask, height, stroke):
             part = _trimmed(component.x + offset, component.y, mask > 0)
             if part is not None:
                 pieces.append((part, cost))
@@ -180,7 +188,18 @@ def _may_be_one(members: list[Piece], height: float) -> bool:
     return max(gaps) < 0.25 * height
 
 
-def _segment(page: TabledPage, members: list[Piece], first: int, last: int) -> Segment:
+def _spread(members: list[Piece], cuts: list[float]) -> float:
+    """See Segment."""
+    worst, left, right = 0.0, members[0].x, members[0].right
+    for piece, cut in zip(members[1:], cuts, strict=True):
+        if cut == 0:
+            narrower = min(piece.right - piece.x, right - left)
+            worst = max(worst, 1 - (min(right, piece.right) - max(left, piece.x)) / max(narrower, 1))
+        left, right = min(left, piece.x), max(right, piece.right)
+    return worst
+
+
+def _segment(page: TabledPage, members: list[Piece], first: int, spread: float) -> Segment:
     x, y = min(p.x for p in members), min(p.y for p in members)
     right, bottom = max(p.right for p in members), max(p.bottom for p in members)
     mask = np.zeros((bottom - y + 2, right - x + 2), np.uint8)
@@ -196,4 +215,5 @@ def _segment(page: TabledPage, members: list[Piece], first: int, last: int) -> S
     erased = (page.clean.ink[around] > 0) & (page.ink[around] == 0)  # a ruling beside the stroke
     dark = 255 - page.clean.grey[around]
     glyph = normalise(np.where((soft > 0) & ~(erased & (mask == 0)), dark, 0).astype(np.uint8))
-    return Segment(first, last, Box(x, y, right - x, bottom - y), area, glyph)
+    box = Box(x, y, right - x, bottom - y)
+    return Segment(first, first + len(members), box, area, spread, glyph)

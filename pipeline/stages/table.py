@@ -93,18 +93,26 @@ def _crossing(level: list[Ruling], upright: list[Ruling], character: float) -> l
             i = group[i]
         return i
 
-    for i, h in enumerate(level):
-        for j, v in enumerate(upright):
-            x = float(v.at(float(h.at((h.start + h.stop) / 2))))
-            y = float(h.at(x))
-            if h.start - slack <= x <= h.stop + slack and v.start - slack <= y <= v.stop + slack:
-                group[root(i)] = root(len(level) + j)
+    for i, j in np.argwhere(_meet(level, upright, slack)).tolist():
+        group[root(i)] = root(len(level) + j)
     members: dict[int, tuple[list[Ruling], list[Ruling]]] = {}
     for i, h in enumerate(level):
         members.setdefault(root(i), ([], []))[0].append(h)
     for j, v in enumerate(upright):
         members.setdefault(root(len(level) + j), ([], []))[1].append(v)
     return [m for m in members.values() if len(m[0]) >= 2 and len(m[1]) >= 2]
+
+
+def _meet(level: list[Ruling], upright: list[Ruling], slack: float) -> NDArray[np.bool_]:
+    """(horizontal, vertical): whether the two cross, or end within `slack` of it."""
+    if not level or not upright:
+        return np.zeros((len(level), len(upright)), bool)
+    y0, dy, x_low, x_high = (np.array([[getattr(r, n)] for r in level]) for n in ("level", "slope", "start", "stop"))
+    x0, dx, y_low, y_high = (np.array([[getattr(r, n) for r in upright]]) for n in ("level", "slope", "start", "stop"))
+    x = (x0 + dx * y0) / (1 - dx * dy)
+    y = y0 + dy * x
+    inside = (x_low - slack <= x) & (x <= x_high + slack) & (y_low - slack <= y) & (y <= y_high + slack)
+    return np.asarray(inside)
 
 
 def _grid(level: list[Ruling], upright: list[Ruling], character: float) -> _Grid | None:

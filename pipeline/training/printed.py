@@ -17,7 +17,7 @@ _PITCH = 90
 
 
 def make_printed(rng: np.random.Generator, each: int = 60) -> tuple[Image, NDArray[np.str_]]:
-    """`each` images (28, 28) of every digit in each font, some of every letter; and labels, "?" for letters that aren't read."""
+    """`each` images (28, 28) of every digit in each font, some of every letter; and labels, "?" for letters not read."""
     images: list[Image] = []
     labels: list[str] = []
     for font in FONTS:
