@@ -68,7 +68,7 @@ def run_batch(
             name,
             written,
             journal.totals(name),
-            read=run.counts["done"] + run.counts["failed"],
+            read=run.counts["done"],
             failed=tuple(sorted(run.failed, key=lambda failed: natural_key(failed.file))),
             duplicates=run.counts["duplicate"],
             ignored=run.counts["ignored"],

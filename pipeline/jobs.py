@@ -72,7 +72,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of a job, for a person. The counts are of this time; `totals` of all that the job holds."""
+    """What came of a job, for a person: this time, `read` being the scans read in full, and in all that the job holds."""
 
     job: str
     written: Written
@@ -111,6 +111,7 @@ def describe(result: ScanResult) -> str:
         notes = [f"Page {page.number}: {page.note}" for page in result.pages if page.note]
         more = len(notes) - _NOTES_SHOWN
         text = "; ".join(notes[:_NOTES_SHOWN]) + (f"; and {more} pages more" if more > 0 else "")
+    text = text[:1].upper() + text[1:]
     return text.encode("utf-8", "backslashreplace").decode()  # an error may quote a path that is no text
 
 

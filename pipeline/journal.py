@@ -133,7 +133,7 @@ class Scan:
 class Totals:
     """What a job holds."""
 
-    scans: int
+    scans: int  # with pages that could be read
     pages: int
     cells: int  # that are not blank
     review: int  # cells that a person should look at
@@ -282,8 +282,7 @@ class Journal:
     def totals(self, job: str) -> Totals:
         """How much has been read in a job."""
         [(scans, pages)] = self._database.query(
-            "SELECT count(DISTINCT id), count(page) FROM scans LEFT JOIN pages ON scan = id "
-            "WHERE job = ? AND outcome IN ('done', 'failed')",
+            "SELECT count(DISTINCT scan), count(*) FROM scans JOIN pages ON scan = id WHERE job = ?",
             job,
         )
         [(cells, review)] = self._database.query(

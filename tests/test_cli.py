@@ -89,9 +89,9 @@ def test_run_tells_where_and_what() -> None:
     result = call("run", "--batch", "scans", "--output", "out", "--job", "9B")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
-        "9B: 2 read, 1 duplicate, 1 ignored, 1 failed",
+        "9B: 1 read, 1 duplicate, 1 ignored, 1 failed",
         "  scans/b.png: It can't be decoded. Scan it again.",
-        "2 scans, 1 page, 1 cell; none to look at",
+        "1 scan, 1 page, 1 cell; none to look at",
         "  out/9B.csv",
         "  out/9B.csv",
         "  out/9B.csv",

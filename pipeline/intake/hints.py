@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -34,6 +35,8 @@ class Hints(FileSystemEventHandler):
 
     def __enter__(self) -> Self:
         if self.live:
+            # watchdog says so, harmlessly, when folders are made one in the other as fast as we do
+            warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
             try:
                 self._observer.schedule(self, str(self._inbox.root), recursive=True)
                 self._observer.start()

@@ -239,7 +239,8 @@ class Watcher:
             self._failed[scan.job].append(Failed(scan.file, scan.message))
             logger.warning("%s: rejected. %s", scan.file, scan.message)
         else:
-            logger.info("%s: %s. %s", scan.file, "read" if scan.outcome == "done" else scan.outcome, scan.message)
+            what = "read" if scan.outcome == "done" else scan.outcome
+            logger.info("%s: %s", scan.file, f"{what}. {scan.message}" if scan.message else what)
 
     def _write(self, jobs: list[str]) -> list[PipelineError]:
         """Write spreadsheets; those that can't be written now are tried again later."""
@@ -263,7 +264,7 @@ class Watcher:
             job,
             self._written[job],
             self._journal.totals(job),
-            read=counts["done"] + counts["failed"],
+            read=counts["done"],
             failed=tuple(self._failed[job]),
             duplicates=counts["duplicate"],
         )
