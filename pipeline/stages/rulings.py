@@ -75,21 +75,19 @@ def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:
 
 
 def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float) -> Image:
-    """The ink with horizontal and vertical rulings erased, but for the strokes that cross them.
-
-    A stroke that crosses shows on both sides of a ruling; another ruling that does so is no stroke.
-    """
+    """The ink with horizontal and vertical rulings erased, but for the strokes that cross them or run into them."""
     bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
-    rest = [np.where(band > 0, 0, ink).astype(np.uint8) for band in bands]
-    kept_level = _crossings(rest[1], level, stroke)
-    kept_upright = _crossings(np.ascontiguousarray(rest[0].T), upright, stroke).T
-    erased = ((bands[0] > 0) & (kept_level == 0)) | ((bands[1] > 0) & (kept_upright == 0))
+    # where two rulings meet, the one would be taken for a stroke across the other
+    rest = [np.where(cv2.dilate(band, np.ones((3, 3), np.uint8)) > 0, 0, ink).astype(np.uint8) for band in bands]
+    erased = (bands[0] > 0) & (bands[1] > 0)
+    erased |= _bare(rest[1], level, stroke) > 0
+    erased |= _bare(np.ascontiguousarray(rest[0].T), upright, stroke).T > 0
     return np.where(erased, 0, ink).astype(np.uint8)
 
 
-def _reach(ruling: Ruling) -> int:
+def _half(ruling: Ruling) -> int:
     """How far from its middle a ruling's own ink goes, in whole pixels."""
-    return int(np.ceil(ruling.thickness / 2)) + 1
+    return int(np.ceil(ruling.thickness / 2))
 
 
 def _strip(shape: tuple[int, ...], ruling: Ruling, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -104,23 +102,28 @@ def _bands(shape: tuple[int, ...], rulings: list[Ruling]) -> Image:
     """255 where the rulings' own ink can be."""
     out = np.zeros(shape, np.uint8)
     for ruling in rulings:
-        out[_strip(shape, ruling, _reach(ruling))] = 255
+        out[_strip(shape, ruling, _half(ruling) + 1)] = 255
     return out
 
 
-def _crossings(ink: Image, rulings: list[Ruling], stroke: float) -> Image:
-    """255 on the ink in horizontal rulings' bands that strokes from above to below go through."""
+def _bare(ink: Image, rulings: list[Ruling], stroke: float) -> Image:
+    """255 on the ink of horizontal rulings where nothing is written on them: where it is no thicker than the ruling is.
+
+    Across a stroke, or along one that was drawn onto the ruling, the run of ink from above to below is longer.
+    """
     out = np.zeros(ink.shape, np.uint8)
-    margin = max(2, round(stroke / 2))
     for ruling in rulings:
-        place = _strip(ink.shape, ruling, _reach(ruling) + margin)
-        strip = ink[place]
-        # a slanted stroke leaves the band some way beside where it came in: what lies between the two is the stroke's
-        slack = np.ones((1, 2 * round(ruling.thickness) + 1), np.uint8)
-        above = cv2.dilate(strip[:margin].min(axis=0, keepdims=True), slack)
-        below = cv2.dilate(strip[-margin:].min(axis=0, keepdims=True), slack)
-        through = np.asarray((strip > 0) & (above > 0) & (below > 0))
-        out[place[0][through], place[1][through]] = 255
+        half = _half(ruling)
+        reach = half + max(3, round(stroke))
+        place = _strip(ink.shape, ruling, reach)
+        strip = (ink[place] > 0).astype(np.int64)
+        above = np.cumprod(strip[: reach - half][::-1], axis=0)
+        below = np.cumprod(strip[reach + half + 1 :], axis=0)
+        run = strip[reach - half : reach + half + 1].sum(axis=0) + above.sum(axis=0) + below.sum(axis=0)
+        bare = run < ruling.thickness + max(1.5, 0.45 * stroke)
+        touching = np.concatenate([above[::-1], strip[reach - half : reach + half + 1], below]) > 0
+        erased = touching & bare[None, :]
+        out[place[0][erased], place[1][erased]] = 255
     return out
 
 
