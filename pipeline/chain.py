@@ -70,7 +70,7 @@ def read_scan(data: bytes, settings: Settings, trace: Path | None = None) -> Sca
 
     Raises ModelError if the model can't be loaded; what is wrong with the scan itself is in the result.
     """
-    kit = Kit(settings, shipped_model())
+    kit = Kit(settings, model_of(settings))
     pages: list[PageResult] = []
     try:
         for page in decode(data, settings):
@@ -85,7 +85,8 @@ def read_number(data: bytes, settings: Settings | None = None) -> Reading:
 
     Raises ScanError if the picture can't be decoded, ModelError if the model can't be loaded.
     """
-    kit = Kit(settings or Settings(), shipped_model())
+    settings = settings or Settings()
+    kit = Kit(settings, model_of(settings))
     page = next(iter(decode(data, kit.settings)))
     segmented = single_glyph(page) if page.image.shape[:2] == (SIZE, SIZE) else segment(single_cell(page), kit)
     return interpret(recognise(segmented, kit), kit).readings[0]
@@ -93,17 +94,27 @@ def read_number(data: bytes, settings: Settings | None = None) -> Reading:
 
 def warm_up(settings: Settings) -> None:
     """Loads the model, so that the first scan does not wait for it. Raises ModelError."""
-    shipped_model()
+    model_of(settings)
 
 
-@functools.lru_cache(maxsize=1)
-def shipped_model() -> Model:
-    """The model that ships with the package, loaded once a process. Raises ModelError."""
+def model_of(settings: Settings) -> Model:
+    """The settings' model, or the one that ships with the package; loaded once a process. Raises ModelError."""
+    return read_model(settings.model or SHIPPED_MODEL)
+
+
+@functools.lru_cache(maxsize=2)
+def read_model(file: Path) -> Model:
+    """The model in a file. Raises ModelError."""
     try:
-        data = SHIPPED_MODEL.read_bytes()
+        data = file.read_bytes()
     except OSError as error:
-        raise ModelError(f"the model {SHIPPED_MODEL} can't be read: {error.strerror}") from error
-    return load_model(data, str(SHIPPED_MODEL))
+        raise ModelError(f"the model {file} can't be read: {error.strerror}") from error
+    return load_model(data, str(file))
+
+
+def shipped_model() -> Model:
+    """The model that ships with the package."""
+    return read_model(SHIPPED_MODEL)
 
 
 def _save(picture: Image, file: Path) -> None:
