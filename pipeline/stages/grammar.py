@@ -29,11 +29,12 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One text for a lattice, its log score, and the segments behind its labels."""
+    """One text for a lattice, its log score, the segments behind its labels, and what else speaks for it (a log prior)."""
 
     text: str
     score: float
     segments: tuple[int, ...]
+    prior: float = 0.0
 
 
 def best_ways(lattice: Lattice, scores: Sequence[Mapping[str, float]], grammar: Grammar, most: int = 6) -> list[Way]:

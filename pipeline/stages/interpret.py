@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from pipeline.records import Floats, Image, Kind, Lattice, Reading, ReadPage, ScoredPage, Segment
+from pipeline.stages.formats import with_column_prior
 from pipeline.stages.grammar import Grammar, Way, best_ways, logs
 from pipeline.stages.kit import Kit
 
@@ -46,6 +47,8 @@ _GRADE = Grammar(
 )
 #: The log score, for each piece of ink, of being neither a number nor a grade. A column whose cells score below this is text.
 _TEXT_PIECE = float(np.log(0.3))
+#: Below this score, for each piece, not even a guess is worth showing.
+_NOTHING_PIECE = float(np.log(0.03))
 #: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
 _CELL_VOTE = 6.0
 
@@ -64,6 +67,9 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         numbers.append(best_ways(lattice, _with_cuts(lattice, number_scores), _NUMBER) if rows else [])
         grades.append(best_ways(lattice, _with_cuts(lattice, grade_scores), _GRADE) if rows else [])
     kinds = _column_kinds(lattices, numbers, grades)
+    for members in _columns(lattices).values():
+        for i, ways in zip(members, with_column_prior([numbers[i] for i in members]), strict=True):
+            numbers[i] = ways
     readings = []
     for i, lattice in enumerate(lattices):
         kind = kinds[lattice.table, lattice.cell.column]
@@ -74,17 +80,18 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """The line of writing in a cell, in clean pixels: height of its digits, its top, the pen's stroke width."""
+    """The line of writing in a cell, in clean pixels: height of its digits, its top, the pen's stroke width, and its pieces."""
 
     height: float
     top: float
     pen: float
+    pieces: int
 
     @staticmethod
     def of(lattice: Lattice, height: float, pen: float) -> _Line:
         tall = [s.box for s in lattice.segments if s.last - s.first == 1 and s.box.height > 0.6 * height]
         boxes = tall or [s.box for s in lattice.segments]
-        return _Line(height, float(min((b.y for b in boxes), default=0)), pen)
+        return _Line(height, float(min((b.y for b in boxes), default=0)), pen, len(lattice.cuts) + 1)
 
     def depth(self, s: Segment) -> float:
         """Where the middle of a segment is: 0 at the top of the digits, 1 at their foot."""
@@ -122,7 +129,8 @@ def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line
         point = float(np.clip(0.5 + (size - 0.7) * 1.6, 0.02, 0.98))
         small = _log_slope(-max(tall, wide), -0.5, -0.3)
         scores["."] = float(np.log(point)) + small + leading + _log_slope(line.depth(s), 0.15, 0.35)
-        scores[""] = float(np.log(1 - point)) + small
+        # a stop behind the last digit says nothing either
+        scores[""] = float(np.log(max(1 - point, 0.3 if s.last == line.pieces else 0.0))) + small
     if wide > 0.25 and tall < 0.4 and s.box.width > 1.6 * s.box.height:
         scores["-"] = float(np.log(0.9)) + leading + _log_slope(line.depth(s), 0.15, 0.35)
     return scores
@@ -157,6 +165,15 @@ def _with_cuts(lattice: Lattice, scores: list[dict[str, float]]) -> list[Mapping
         torn = float(np.log(0.05)) if left or right else 0.0  # what was cut off a digit is no point, and no dirt
         out.append({label: log + prior + (torn if label in _SMALL else 0.0) for label, log in labels.items()})
     return out
+
+
+def _columns(lattices: tuple[Lattice, ...]) -> dict[tuple[int, int], list[int]]:
+    """Which lattices make up each column, but for the first row, which may be a heading."""
+    columns: dict[tuple[int, int], list[int]] = {}
+    for i, lattice in enumerate(lattices):
+        if lattice.cell.row > 1:
+            columns.setdefault((lattice.table, lattice.cell.column), []).append(i)
+    return columns
 
 
 def _column_kinds(
@@ -198,13 +215,16 @@ def _reading(lattice: Lattice, kind: Kind, ways: list[Way], height: float, calib
     mark = _mark(lattice, height)
     if mark and (not ways or ways[0].score < np.log(0.5)):
         return Reading("mark", mark, "", 0.9)
-    # a heading over numbers, a name, a scrawl: the column's type does not fit this cell
-    if not ways or ways[0].score < _TEXT_PIECE * (len(lattice.cuts) + 1):
-        return Reading("text" if lattice.cell.row == 1 else "unreadable", "", "", 0.0)
-    total = float(np.logaddexp.reduce([w.score for w in ways]))
-    alternatives = tuple((w.text, float(np.exp(w.score - total))) for w in ways[1:4])
+    pieces = len(lattice.cuts) + 1
+    if lattice.cell.row == 1 and (not ways or ways[0].score < _TEXT_PIECE * pieces):
+        return Reading("text", "", "", 0.0)  # a heading over numbers
+    if not ways or ways[0].score < _NOTHING_PIECE * pieces:
+        return Reading("unreadable", "", "", 0.0)
+    likely = [w.score + w.prior for w in ways]
+    total = float(np.logaddexp.reduce(likely))
+    alternatives = tuple((w.text, float(np.exp(p - total))) for w, p in zip(ways[1:4], likely[1:4], strict=True))
     text, score = ways[0].text, ways[0].score
-    lead = score - ways[1].score if len(ways) > 1 else _FAR
+    lead = likely[0] - likely[1] if len(ways) > 1 else _FAR
     return Reading(kind, text, value_of(text), confidence(score, lead, calibration), alternatives, score, lead)
 
 

@@ -78,8 +78,9 @@ def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stro
     """The ink with horizontal and vertical rulings erased, but for the strokes that cross them or run into them."""
     bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
     # where two rulings meet, the one would be taken for a stroke across the other
-    rest = [np.where(cv2.dilate(band, np.ones((3, 3), np.uint8)) > 0, 0, ink).astype(np.uint8) for band in bands]
-    erased = (bands[0] > 0) & (bands[1] > 0)
+    wide = [cv2.dilate(band, np.ones((3, 3), np.uint8)) for band in bands]
+    rest = [np.where(band > 0, 0, ink).astype(np.uint8) for band in wide]
+    erased = np.asarray((wide[0] > 0) & (wide[1] > 0))
     erased |= _bare(rest[1], level, stroke) > 0
     erased |= _bare(np.ascontiguousarray(rest[0].T), upright, stroke).T > 0
     return np.where(erased, 0, ink).astype(np.uint8)

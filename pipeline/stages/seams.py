@@ -12,34 +12,38 @@ from pipeline.records import Image
 
 #: A seam may step aside by one column a row, at this cost beside that of the ink.
 _SIDEWAYS = 0.15
-_MOST_CUTS = 6
+_MOST_CUTS = 8
+#: The most ink that a seam may cross, in stroke widths: two strokes and some slant.
+_DEAREST = 3.0
 
 
-def cut_apart(mask: Image, height: float, stroke: float) -> list[tuple[Image, int, float]]:
-    """Parts of a component from left to right: (mask, column where it starts, cost of the cut on its right in stroke widths).
+def cut_apart(mask: Image, darkness: Image, height: float, stroke: float) -> list[tuple[Image, float]]:
+    """Parts of a component from left to right, each with the cost of the cut on its right, in stroke widths.
 
-    `height` is that of a digit in the component's surroundings; a component no wider than a digit comes back whole.
+    `darkness` is the component as scanned: where two digits lie side by side the ink is paler than in a stroke. `height` is
+    that of a digit in the component's surroundings; a component no wider than a digit comes back whole.
     """
     width = mask.shape[1]
     if width < 0.75 * height or width < 8:
-        return [(mask, 0, 0.0)]
-    seams = _seams(mask > 0, height, stroke)
+        return [(mask, 0.0)]
+    full = max(1.0, float(np.percentile(darkness[mask > 0], 80)))
+    ink = np.where(mask > 0, np.minimum(darkness / full, 1.0) ** 2, 0.0)
+    seams = _seams(ink, height, stroke)
     if not seams:
-        return [(mask, 0, 0.0)]
+        return [(mask, 0.0)]
     columns = np.arange(width)
     parts, left = [], np.zeros(mask.shape[0], int)
     for path, cost in [*seams, (np.full(mask.shape[0], width), 0.0)]:
         inside = (columns[None, :] >= left[:, None]) & (columns[None, :] < path[:, None])
-        parts.append((np.where(inside, mask, 0).astype(np.uint8), 0, cost))
+        parts.append((np.where(inside, mask, 0).astype(np.uint8), cost))
         left = np.maximum(left, path)
     return parts
 
 
-def _seams(ink: NDArray[np.bool_], height: float, stroke: float) -> list[tuple[NDArray[np.int64], float]]:
+def _seams(cost: NDArray[np.float64], height: float, stroke: float) -> list[tuple[NDArray[np.int64], float]]:
     """Paths (column for each row) and costs, from left to right, none nearer than a narrow digit to another or to an end."""
-    rows, width = ink.shape
-    cost = ink.astype(np.float64)
-    total, came = np.empty_like(cost), np.zeros(ink.shape, np.int8)
+    rows, width = cost.shape
+    total, came = np.empty_like(cost), np.zeros(cost.shape, np.int8)
     total[0] = cost[0]
     for y in range(1, rows):
         previous = total[y - 1]
@@ -53,7 +57,7 @@ def _seams(ink: NDArray[np.bool_], height: float, stroke: float) -> list[tuple[N
     apart = max(3, round(0.25 * height))
     found: list[tuple[NDArray[np.int64], float]] = []
     for start in np.argsort(end, kind="stable"):
-        if end[start] > 2.6 * stroke or len(found) == _MOST_CUTS:
+        if end[start] > _DEAREST * stroke or len(found) == _MOST_CUTS:
             break
         path = _trace(came, int(start))
         middle = float(path.mean())

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Box, Cell, Image, Lattice, Segment, SegmentedPage, TabledPage
+from pipeline.records import Box, Cell, CleanPage, Image, Lattice, Segment, SegmentedPage, TabledPage
 from pipeline.stages.clean import stroke_width
 from pipeline.stages.glyph import normalise
 from pipeline.stages.kit import Kit
@@ -116,9 +116,11 @@ def _is_ruling(piece: Piece, cell: Cell, stroke: float) -> bool:
     reach = max(3.0, 1.2 * stroke)
     for a, b in zip(cell.corners, np.roll(cell.corners, -1, axis=0), strict=True):
         along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
-        distance = np.abs((points - a) @ np.array([-along[1], along[0]]))
-        if float(distance.max()) < reach:
-            return True
+        distance = (points - a) @ np.array([-along[1], along[0]])
+        if float(np.abs(distance).max()) < reach:
+            thick, long = float(np.ptp(distance)) + 1, float(np.ptp((points - a) @ along)) + 1
+            if thick < 0.7 * stroke or long > 3 * thick:  # else it may be a point that was set onto the ruling
+                return True
     return False
 
 
@@ -150,28 +152,29 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
     if len(ink) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has")
     tallest = float(max(p.mask.shape[0] for p in ink))
-    if tallest > 0.35 * height:  # print is often smaller than the writing beside it
-        height = min(tallest, 1.3 * height)
-    pieces, cuts = _pieces(ink, height, page.clean.stroke_width)
+    # print is often smaller than the writing beside it
+    own_height = min(tallest, 1.3 * height) if tallest > 0.35 * height else height
+    pieces, cuts = _pieces(page.clean, ink, own_height)
     if len(pieces) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has")
     segments = []
     for first in range(len(pieces)):
         for last in range(first + 1, min(first + _MOST_MERGED, len(pieces)) + 1):
             members = pieces[first:last]
-            if last - first > 1 and not _may_be_one(members, height):
+            if last - first > 1 and not _may_be_one(members, max(own_height, height)):
                 continue
             segments.append(_segment(page, members, first, _spread(members, cuts[first : last - 1])))
     return Lattice(cell, table, tuple(cuts), tuple(segments))
 
 
-def _pieces(ink: list[Piece], height: float, stroke: float) -> tuple[list[Piece], list[float]]:
+def _pieces(clean: CleanPage, ink: list[Piece], height: float) -> tuple[list[Piece], list[float]]:
     """Components from left to right, the wide ones cut; and the cost of each cut."""
     pieces: list[tuple[Piece, float]] = []
     for component in sorted(ink, key=lambda p: p.middle):
         cost = 0.0
-        for mask, offset, cut_cost in cut_apart(component.mask, height, stroke):
-            part = _trimmed(component.x + offset, component.y, mask > 0)
+        darkness = 255 - clean.grey[component.y : component.bottom, component.x : component.right]
+        for mask, cut_cost in cut_apart(component.mask, darkness, height, clean.stroke_width):
+            part = _trimmed(component.x, component.y, mask > 0)
             if part is not None:
                 pieces.append((part, cost))
             cost = cut_cost
