@@ -22,6 +22,7 @@ from pipeline.stages.glyph import SIZE
 from pipeline.stages.interpret import draw_readings, interpret
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import single_cell, single_glyph
+from pipeline.stages.orient import draw_oriented, orient
 from pipeline.stages.recognise import draw_glyphs, recognise
 from pipeline.stages.reconcile import reconcile
 from pipeline.stages.segment import draw_segments, segment
@@ -40,9 +41,10 @@ class Stage:
     draw: Callable[[Any], Image] | None = None
 
 
-#: Page → CleanPage → TabledPage → SegmentedPage → ScoredPage → ReadPage → PageResult.
+#: Page → CleanPage → CleanPage → TabledPage → SegmentedPage → ScoredPage → ReadPage → PageResult.
 CHAIN: tuple[Stage, ...] = (
     Stage("clean", clean, draw_clean),
+    Stage("orient", orient, draw_oriented),
     Stage("table", find_tables, draw_tables),
     Stage("segment", segment, draw_segments),
     Stage("recognise", recognise, draw_glyphs),
