@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ann.layers import Conv, Dense, Dropout, Floats, Layer, MaxPool, Parameter, Relu
+from pipeline.ann.layers import Conv, Dense, Dropout, Floats, Layer, MaxPool, Parameter, Relu, Shape
 from pipeline.ann.losses import softmax
 
 #: Plain data, so that it pickles: ("conv", filters, kernel), ("pool",), ("relu",), ("dense", outputs), ("dropout", share).
@@ -82,24 +83,56 @@ def as_input(images: NDArray[np.uint8]) -> Floats:
     return np.ascontiguousarray(images.transpose(1, 2, 0)[np.newaxis], np.float32) / np.float32(255)
 
 
+def parameter_shapes(architecture: Architecture, size: tuple[int, int] = (28, 28)) -> list[Shape]:
+    """Shapes of the arrays that such a network trains, without making them. Raises ValueError as Network does."""
+    shapes: list[Shape] = []
+    for spec, shape in _with_inputs(architecture, size):
+        match spec:
+            case ("conv", int(filters), int(kernel)):
+                shapes += [(filters, shape[0] * kernel * kernel), (filters, 1)]
+            case ("dense", int(outputs)):
+                shapes += [(outputs, math.prod(shape)), (outputs, 1)]
+    return shapes
+
+
 def _build(architecture: Architecture, size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
     layers: list[Layer] = []
-    shape: tuple[int, ...] = (1, *size)
-    for spec in architecture:
+    for spec, shape in _with_inputs(architecture, size):
         match spec:
-            case ("conv", int(filters), int(kernel)) if len(shape) == 3 and min(shape[1:]) >= kernel:
+            case ("conv", int(filters), int(kernel)):
                 layers.append(Conv(shape[0], filters, kernel, rng, first=not layers))
-                shape = (filters, shape[1] - kernel + 1, shape[2] - kernel + 1)
-            case ("pool",) if len(shape) == 3:
+            case ("pool",):
                 layers.append(MaxPool())
-                shape = (shape[0], shape[1] // 2, shape[2] // 2)
             case ("relu",):
                 layers.append(Relu())
             case ("dense", int(outputs)):
-                layers.append(Dense(int(np.prod(shape)), outputs, rng))
-                shape = (outputs,)
+                layers.append(Dense(math.prod(shape), outputs, rng))
             case ("dropout", int() | float() as share):
                 layers.append(Dropout(float(share), rng))
-            case _:
-                raise ValueError(f"layer {spec!r} is unknown or does not fit an input of shape {shape}")
     return layers
+
+
+def _with_inputs(architecture: Architecture, size: tuple[int, int]) -> Iterator[tuple[Sequence[str | int | float], Shape]]:
+    """Every layer with the shape of its input."""
+    shape: Shape = (1, *size)
+    for spec in architecture:
+        output = _output(spec, shape)
+        yield spec, shape
+        shape = output
+    if len(shape) != 1:
+        raise ValueError(f"the network ends in a shape of {shape}; its last layer must be dense")
+
+
+def _output(spec: Sequence[str | int | float], shape: Shape) -> Shape:
+    match spec:
+        case ("conv", int(filters), int(kernel)) if len(shape) == 3 and filters > 0 and 0 < kernel <= min(shape[1:]):
+            return (filters, shape[1] - kernel + 1, shape[2] - kernel + 1)
+        case ("pool",) if len(shape) == 3 and min(shape[1:]) >= 2:
+            return (shape[0], shape[1] // 2, shape[2] // 2)
+        case ("dense", int(outputs)) if outputs > 0:
+            return (outputs,)
+        case ("relu",):
+            return shape
+        case ("dropout", int() | float() as share) if 0 <= share < 1:
+            return shape
+    raise ValueError(f"layer {spec!r} is unknown or does not fit an input of shape {shape}")
