@@ -22,7 +22,7 @@ from pipeline.database import Database
 from pipeline.errors import StateError
 from pipeline.files import natural_key
 from pipeline.folders import Stamp
-from pipeline.records import Box, CellReading, Outcome, PageResult, ScanEntry
+from pipeline.records import TEXT_REASON, Box, CellReading, Outcome, PageResult, ScanEntry
 
 FILE_NAME = "journal.sqlite"
 
@@ -136,7 +136,8 @@ class Totals:
     scans: int  # with pages that could be read
     pages: int
     cells: int  # that are not blank
-    review: int  # cells that a person should look at
+    review: int  # cells with numbers that a person should look at
+    text: int  # cells with writing that is passed on
 
 
 class Journal:
@@ -285,12 +286,13 @@ class Journal:
             "SELECT count(DISTINCT scan), count(*) FROM scans JOIN pages ON scan = id WHERE job = ?",
             job,
         )
-        [(cells, review)] = self._database.query(
-            "SELECT coalesce(sum(status != 'blank'), 0), coalesce(sum(status IN ('review', 'unreadable')), 0) "
-            "FROM scans JOIN readings ON scan = id WHERE job = ?",
+        [(cells, review, text)] = self._database.query(
+            "SELECT coalesce(sum(status != 'blank'), 0), coalesce(sum(status IN ('review', 'unreadable')), 0), "
+            "coalesce(sum(status = 'review' AND reason = ?), 0) FROM scans JOIN readings ON scan = id WHERE job = ?",
+            TEXT_REASON,
             job,
         )
-        return Totals(scans, pages, cells, review)
+        return Totals(scans, pages, cells, review - text, text)
 
     def version(self, job: str) -> int:
         """A number that grows with every change to what the job's spreadsheets show."""

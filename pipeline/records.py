@@ -187,6 +187,11 @@ class CellReading:
     reason: str  # why a person should look, empty if none need to
     box: Box  # page pixels
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it is writing that is passed on, not a number in doubt."""
+        return self.status == "review" and self.reason == TEXT_REASON
+
 
 @dataclass(frozen=True, slots=True)
 class PageResult:

@@ -62,6 +62,8 @@ def print_summary(summary: Summary) -> None:
     for failed in summary.failed:
         click.echo(f"  {line_safe(failed.file)}: {line_safe(failed.message)}")
     look = f"{_count(totals.review, 'cell')} to look at" if totals.review else "none to look at"
+    if totals.text:
+        look += f", {totals.text} with text that is not read"
     click.echo(f"{_count(totals.scans, 'scan')}, {_count(totals.pages, 'page')}, {_count(totals.cells, 'cell')}; {look}")
     for path in (summary.written.workbook, summary.written.table_csv, summary.written.readings_csv):
         click.echo(f"  {line_safe(path)}")

@@ -43,6 +43,8 @@ def shown(reading: CellReading) -> str:
         return ""
     if reading.status == "unreadable":
         return "?"
+    if reading.is_text:
+        return "(text)"
     guess = reading.value or reading.text  # a mark, such as a dash for nil, has no value
     return f"{guess}?" if reading.status == "review" else guess
 

@@ -11,6 +11,7 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 
 from pipeline.export.text import looks_like_formula, sheet_text
+from pipeline.records import CellReading
 
 #: Status or role → (fill, ink). Dark ink on a light fill: readable in print and for most colour-blind people.
 COLOURS: dict[str, tuple[str, str]] = {
@@ -21,6 +22,7 @@ COLOURS: dict[str, tuple[str, str]] = {
     "verified": ("E2EFDA", "375623"),
     "input": ("FFFDE7", "000000"),
     "quiet": ("", "7F7F7F"),
+    "text": ("F2F2F2", "7F7F7F"),
 }
 _LINE, _STRONG_LINE = Side(style="thin", color="D0D0D0"), Side(style="thin", color="404040")
 _NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?", re.ASCII)
@@ -39,6 +41,13 @@ class Look:
     bold: bool = False
     number_format: str = "General"
     is_quoted: bool = False  # stays text even when somebody edits it
+
+
+def colour_of(reading: CellReading) -> str:
+    """The key of COLOURS for a cell, "" for plain."""
+    if reading.is_text:
+        return "text"
+    return reading.status if reading.status in COLOURS else ""
 
 
 def number(text: str) -> tuple[int | float, str] | None:

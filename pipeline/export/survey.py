@@ -33,6 +33,11 @@ class FileLine:
     message: str
 
 
+def _urgency(doubt: Doubt) -> tuple[bool, bool, float]:
+    reading = doubt.reading
+    return reading.is_text, reading.status != "unreadable", reading.confidence
+
+
 @dataclass(slots=True)
 class Survey:
     """Column names and widths, counts, doubts and files of a job; small beside the readings themselves."""
@@ -50,7 +55,7 @@ class Survey:
         for line in paper_rows(scan):
             tables.add((line.page, line.table))
             for reading in line.cells.values():
-                statuses[reading.status] += 1
+                statuses["text" if reading.is_text else reading.status] += 1
                 self._measure(reading)
                 if reading.status in ("review", "unreadable"):
                     self.doubts.append(Doubt(scan.file, line.page, reading))
@@ -69,8 +74,8 @@ class Survey:
         return columns
 
     def most_doubtful_first(self) -> list[Doubt]:
-        """The unreadable cells, then the others by confidence; in the order of the paper where that is the same."""
-        return sorted(self.doubts, key=lambda doubt: (doubt.reading.status != "unreadable", doubt.reading.confidence))
+        """Unreadable cells, other doubts by confidence, text; in the order of the paper where that is the same."""
+        return sorted(self.doubts, key=_urgency)
 
     def _measure(self, reading: CellReading) -> None:
         while len(self.widths) < reading.column:

@@ -11,7 +11,7 @@ from openpyxl.cell import Cell
 from pipeline.export.archive import new_workbook
 from pipeline.export.consolidated import PLACE, Line, paper_rows, shown
 from pipeline.export.sheets import Column, Listing, prepare
-from pipeline.export.styles import COLOURS, Look, Pen
+from pipeline.export.styles import COLOURS, Look, Pen, colour_of
 from pipeline.export.survey import Doubt, FileLine, Survey
 from pipeline.export.text import display_width, sheet_text
 from pipeline.records import CellReading, ScanEntry
@@ -23,6 +23,7 @@ NOTHING_TO_REVIEW = "Nothing needs a look: every cell was read with confidence."
 MEANINGS = (
     ("review", "Please look: a best guess, marked with ? so that it is in no sum. Rest the mouse on the cell to see why."),
     ("unreadable", "Please look: there is ink, but no number fits it."),
+    ("text", "Writing that is no number, such as a name or a heading. It is not read."),
     ("corrected", "Read differently first, then corrected because the sheet's own sums say so."),
     ("verified", "Confirmed by the sheet's own sums, or by a person."),
     ("ok", "Read with confidence."),
@@ -53,7 +54,7 @@ def _table(book: Workbook, survey: Survey, scans: Iterable[ScanEntry], file_widt
             starts, above = group != above, group
             has_comments = comments < MOST_COMMENTS
             listing.append(_table_row(listing.pen(), line, positions, starts, has_comments))
-            comments += sum(reading.status in _COMMENTED for reading in line.cells.values())
+            comments += sum(colour_of(reading) in _COMMENTED for reading in line.cells.values())
     listing.end()
 
 
@@ -66,9 +67,9 @@ def _table_row(pen: Pen, line: Line, positions: range, starts: bool, has_comment
     row = [pen.text(line.file, quiet), *(pen.number(value, place) for value in (line.page, line.row, line.table))]
     for position in positions:
         reading = line.cells.get(position)
-        colour = reading.status if reading and reading.status in COLOURS else ""
+        colour = colour_of(reading) if reading else ""
         cell = pen.value(shown(reading) if reading else "", Look(colour, "right", starts_group=starts))
-        if reading and has_comments and reading.status in _COMMENTED:
+        if reading and has_comments and colour in _COMMENTED:
             pen.comment(cell, _comment(reading))
         row.append(cell)
     return row
@@ -115,7 +116,7 @@ def _review_row(pen: Pen, doubt: Doubt) -> list[Cell]:
         pen.text(doubt.file, Look()),
         *(pen.number(value, right) for value in (doubt.page, r.table, r.row, r.column)),
         pen.text(r.name, Look()),
-        pen.value(r.value, Look(r.status, "right", bold=True)),
+        pen.value(r.value, Look(colour_of(r), "right", bold=True)),
         pen.text(r.text, right),
         pen.number(round(r.confidence, 4), Look(align="right", number_format="0.0%")),
         pen.text(r.reason, Look(wrap=True)),

@@ -12,7 +12,7 @@ from openpyxl import Workbook, load_workbook
 from pipeline.export import sheets, workbook, write_job
 from pipeline.export.styles import COLOURS, number
 from pipeline.export.text import sheet_text
-from pipeline.records import ScanEntry
+from pipeline.records import TEXT_REASON, ScanEntry
 from tests.export.scans import HOSTILE, JOB, cell, grid, scan
 
 Rows = list[tuple[Any, ...]]
@@ -88,7 +88,17 @@ def test_files_and_legend(tmp_path: Path) -> None:
     ]
     assert fill(book["Files"]["A3"]) == COLOURS["unreadable"][0]
     legend = [(row[0], row[2]) for row in values(book, "Legend")[1:]]
-    assert legend == [("review", 2), ("unreadable", 1), ("corrected", 1), ("verified", 1), ("ok", 5), ("blank", 4)]
+    counts = [("review", 2), ("unreadable", 1), ("text", 0), ("corrected", 1), ("verified", 1), ("ok", 5), ("blank", 4)]
+    assert legend == counts
+
+
+def test_text_is_set_apart_from_doubts(tmp_path: Path) -> None:
+    name = cell(1, 1, "", "review", confidence=0, reason=TEXT_REASON)
+    book = written(tmp_path, scan("a", [name, cell(1, 2, "5", "review", confidence=0.6, reason="5 or 6")]))
+    assert [book["Table"][place].value for place in ("E2", "F2")] == ["(text)", "5?"]
+    assert book["Table"]["E2"].comment is None
+    assert [row[4] for row in values(book, "Review")[1:]] == [2, 1], "the number in doubt comes first"
+    assert values(book, "Files")[1][5] == 1, "only the number is to review"
 
 
 def test_lists_are_ready_to_use_and_to_print(tmp_path: Path) -> None:
