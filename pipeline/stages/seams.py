@@ -41,7 +41,7 @@ def cut_apart(mask: Image, darkness: Image, height: float, stroke: float) -> lis
 
 
 def _seams(cost: NDArray[np.float64], height: float, stroke: float) -> list[tuple[NDArray[np.int64], float]]:
-    """Paths (column for each row) and costs, from left to right, none nearer than a narrow digit to another or to an end."""
+    """Paths (column for each row) and costs, from left to right, none nearer than the narrowest digit to another or to an end."""
     rows, width = cost.shape
     total, came = np.empty_like(cost), np.zeros(cost.shape, np.int8)
     total[0] = cost[0]
@@ -54,7 +54,7 @@ def _seams(cost: NDArray[np.float64], height: float, stroke: float) -> list[tupl
         came[y] = choice - 1
         total[y] = cost[y] + options[choice, np.arange(width)]
     end = total[-1]
-    apart = max(3, round(0.25 * height))
+    apart = max(3, round(0.16 * height))  # a 1 can be as narrow
     found: list[tuple[NDArray[np.int64], float]] = []
     for start in np.argsort(end, kind="stable"):
         if end[start] > _DEAREST * stroke or len(found) == _MOST_CUTS:

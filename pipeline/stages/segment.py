@@ -117,10 +117,9 @@ def _is_ruling(piece: Piece, cell: Cell, stroke: float) -> bool:
     for a, b in zip(cell.corners, np.roll(cell.corners, -1, axis=0), strict=True):
         along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
         distance = (points - a) @ np.array([-along[1], along[0]])
-        if float(np.abs(distance).max()) < reach:
-            thick, long = float(np.ptp(distance)) + 1, float(np.ptp((points - a) @ along)) + 1
-            if thick < 0.7 * stroke or long > 3 * thick:  # else it may be a point that was set onto the ruling
-                return True
+        # as thick as a stroke it may be a 1 beside the ruling, or a point that was set onto it
+        if float(np.abs(distance).max()) < reach and float(np.ptp(distance)) + 1 < 0.75 * stroke:
+            return True
     return False
 
 

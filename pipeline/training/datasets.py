@@ -7,6 +7,8 @@ A data folder holds `mnist/` (the four idx files, gzipped or not; they may also 
 from __future__ import annotations
 
 import gzip
+import math
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +64,7 @@ def load_mnist(folder: Path, part: str) -> Examples:
     """`part` is train or t10k. Raises DataError if the files are missing or damaged."""
     images = _idx(folder, f"{part}-images-idx3-ubyte", 3)
     labels = _idx(folder, f"{part}-labels-idx1-ubyte", 1)
-    if images.shape[1:] != (28, 28) or len(images) != len(labels):
+    if images.shape[1:] != (28, 28) or len(images) != len(labels) or labels.max(initial=0) > 9:
         raise DataError(f"the MNIST files in {folder} do not belong together")
     return Examples(images, labels.astype(np.int64))
 
@@ -72,12 +74,14 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     rng = np.random.default_rng(seed)
     mnist = load_mnist(folder, "train")
     split = len(mnist) - HELD_OUT
+    if split < 1:
+        raise DataError(f"the MNIST files in {folder} have only {len(mnist):,} images, of which {HELD_OUT:,} are held out")
     parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 1, held_out=0.0)]
     held_out = [Examples(mnist.images[split:], mnist.labels[split:])]
     for name, loader, repeat in _EXTRAS:
         file = folder / "digits" / name
         if file.is_file():
-            parts.append(_Part(file.stem, loader(_npz(file), rng), repeat))
+            parts.append(_Part(file.stem, _extra(file, loader, rng), repeat))
     parts.append(_Part("printed digits", _labelled(*make_printed(rng)), 1))
     parts.append(_Part("dots and dashes", _labelled(*_dots_and_dashes(rng)), 1))
     confusing = mnist.images[:split][mnist.labels[:split] != 1]
@@ -102,7 +106,7 @@ def load_test(folder: Path) -> Iterator[tuple[str, Examples]]:
     yield "MNIST test", load_mnist(folder, "t10k")
     ardis = folder / "digits" / "ardis_test.npz"
     if ardis.is_file():
-        yield "ARDIS test", _plain(_npz(ardis), np.random.default_rng(0))
+        yield "ARDIS test", _extra(ardis, _plain, np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class _Part:
 
 
 Arrays = dict[str, NDArray[np.generic]]
+Loader = Callable[[Arrays, np.random.Generator], Examples]
 
 
 def _idx(folder: Path, name: str, axes: int) -> Image:
@@ -124,21 +129,22 @@ def _idx(folder: Path, name: str, axes: int) -> Image:
                 continue
             try:
                 data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, zlib.error) as error:
                 raise DataError(f"{file} can't be read: {error}") from error
             shape = tuple(int.from_bytes(data[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
-            if data[:4] != bytes((0, 0, 8, axes)) or len(data) != 4 + 4 * axes + int(np.prod(shape)):
+            if data[:4] != bytes((0, 0, 8, axes)) or len(data) != 4 + 4 * axes + math.prod(shape):
                 raise DataError(f"{file} is no idx file of {axes} axes, or is cut short")
             return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
     raise DataError(f"{name} is not in {folder}")
 
 
-def _npz(file: Path) -> Arrays:
+def _extra(file: Path, loader: Loader, rng: np.random.Generator) -> Examples:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} can't be read: {error}") from error
+            return loader(dict(arrays), rng)
+    except Exception as error:  # a damaged archive, or other arrays than the loader knows, can raise anything
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{file} can't be used: {reason}", "Get it again, or take it away: it is optional.") from error
 
 
 def _plain(arrays: Arrays, rng: np.random.Generator) -> Examples:
@@ -182,7 +188,7 @@ def _symbols(arrays: Arrays, rng: np.random.Generator) -> Examples:
 _AMBIGUOUS = frozenset("OoQIlijZzSsqgbGTtcefadPpRyYJhLU")
 
 
-def _letters(key: str) -> Callable[[Arrays, np.random.Generator], Examples]:
+def _letters(key: str) -> Loader:
     def load(arrays: Arrays, rng: np.random.Generator) -> Examples:
         text = arrays["y"].astype(str)
         known = np.isin(text, list("ABCDEF"))
@@ -199,7 +205,7 @@ def _letters(key: str) -> Callable[[Arrays, np.random.Generator], Examples]:
 
 
 #: File → how to load it, and how often an epoch shows it.
-_EXTRAS: tuple[tuple[str, Callable[[Arrays, np.random.Generator], Examples], int], ...] = (
+_EXTRAS: tuple[tuple[str, Loader, int], ...] = (
     ("nist_300dpi.npz", _scanned, 2),
     ("ardis_train.npz", _plain, 1),
     ("usps_train.npz", _stretched, 1),
@@ -233,6 +239,8 @@ def _renormalised(images: NDArray[np.generic]) -> Image:
 
 
 def _labelled(images: Image, text: NDArray[np.str_]) -> Examples:
+    if len(images) != len(text):
+        raise ValueError(f"it has {len(images)} images and {len(text)} labels")
     index = {label: i for i, label in enumerate(LABELS)}
     return Examples(images, np.array([index[str(t)] for t in text], np.int64))
 

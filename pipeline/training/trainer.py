@@ -14,6 +14,7 @@ from pipeline.ann import Architecture, Network
 from pipeline.ann.losses import cross_entropy
 from pipeline.ann.network import as_input
 from pipeline.ann.optimisers import Adam, Average
+from pipeline.errors import DataError
 from pipeline.files import write_atomically
 from pipeline.records import Floats, Image
 from pipeline.training.augment import Augmenter
@@ -59,7 +60,10 @@ Report = Callable[[Progress], None]
 
 
 def train(corpus: Corpus, recipe: Recipe, checkpoint: Path | None = None, report: Report | None = None) -> Network:
-    """A trained network, with averaged weights. A checkpoint of the same recipe is gone on from, and kept up to date."""
+    """A trained network, with averaged weights. A checkpoint of the same recipe is gone on from, and kept up to date.
+
+    Raises DataError for a checkpoint that can't be read.
+    """
     network = Network(recipe.architecture, seed=recipe.seed)
     optimiser, average = Adam(network.parameters, recipe.decay), Average(network.parameters)
     state = _State(network, optimiser, average, recipe)
@@ -154,13 +158,16 @@ class _State:
         write_atomically(file, stream.getvalue())
 
     def load(self, file: Path) -> int:
-        """The number of epochs done; 0 without a checkpoint of this recipe."""
+        """The number of epochs done; 0 without a checkpoint of this recipe. Raises DataError for one that can't be read."""
         if not file.is_file():
             return 0
-        with np.load(file, allow_pickle=False) as saved:
-            if str(saved["recipe"]) != self.recipe:
-                return 0
-            for i, array in enumerate(self._arrays()):
-                array[...] = saved[f"a{i}"]
-            self.optimiser.steps = self.average.steps = int(saved["steps"])
-            return int(saved["epoch"])
+        try:
+            with np.load(file, allow_pickle=False) as saved:
+                if str(saved["recipe"]) != self.recipe:
+                    return 0
+                for i, array in enumerate(self._arrays()):
+                    array[...] = saved[f"a{i}"]
+                self.optimiser.steps = self.average.steps = int(saved["steps"])
+                return int(saved["epoch"])
+        except Exception as error:  # a damaged archive can raise anything
+            raise DataError(f"the checkpoint {file} is damaged: {error}", "Delete it to train from the start.") from error
