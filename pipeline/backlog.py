@@ -90,10 +90,6 @@ def find(batch: Path) -> list[Found]:
     return [Found(path, _as_typed(batch / relative), relative, stamp) for relative, path, stamp in found]
 
 
-def _left_out(path: Path, why: str) -> None:
-    logger.warning("%s is left out: %s", shown(path), why)
-
-
 def _as_typed(path: Path) -> str:
     return shown(Path(os.path.normpath(path)).as_posix())
 

@@ -7,15 +7,12 @@ same ink: every reading accounts for every piece of it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.records import Floats, Lattice, Segment
-
-#: A label's log probability in a place, from the segment and the network's row of probabilities; None if it can't be.
-Scorer = Callable[[Segment, Floats], Mapping[str, float]]
+from pipeline.records import Floats, Lattice
 
 
 @dataclass(frozen=True, slots=True)
