@@ -1,0 +1,204 @@
+"""The trainer: it learns, the seed decides all, and a killed run goes on as if nothing had been."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.ann import Network
+from pipeline.errors import DataError
+from pipeline.training.datasets import LABELS, Corpus, Examples
+from pipeline.training.trainer import Progress, Recipe, _rate, accuracy, fit_temperature, train
+from tests.training.datafolder import digits
+
+ROOT = Path(__file__).parent.parent.parent
+RECIPE = Recipe(
+    (("pool",), ("conv", 6, 5), ("pool",), ("relu",), ("dense", 24), ("relu",), ("dropout", 0.2), ("dense", len(LABELS))),
+    epochs=3,
+    batch=16,
+    rate=1e-2,
+)
+
+
+@cache
+def corpus(n: int = 320) -> Corpus:
+    images, labels = digits()
+    return Corpus(Examples(images[:n], labels[:n]), np.arange(n), Examples(images[-150:], labels[-150:]), ("some digits",))
+
+
+def weights(network: Network) -> list[bytes]:
+    return [array.tobytes() for array in network.arrays()]
+
+
+@cache
+def trained_in_one_go() -> list[bytes]:
+    return weights(train(corpus(), RECIPE))
+
+
+def test_the_loss_falls_from_epoch_to_epoch_and_digits_are_read() -> None:
+    seen: list[Progress] = []
+    network = train(corpus(), replace(RECIPE, epochs=8), report=seen.append)
+    assert [progress.epoch for progress in seen] == list(range(1, 9))
+    assert seen[0].loss < np.log(len(LABELS)) + 0.5  # knows a little more than nothing
+    assert seen[-1].loss < seen[3].loss < seen[0].loss
+    assert seen[-1].validation > 0.6
+    assert seen[-1].validation == accuracy(network, corpus().validation)
+
+
+def test_the_seed_decides_everything() -> None:
+    assert weights(train(corpus(), RECIPE)) == trained_in_one_go()
+    assert weights(train(corpus(), replace(RECIPE, seed=2))) != trained_in_one_go()
+
+
+def test_augmenting_ahead_does_not_change_what_is_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.training.trainer._AHEAD", 48)
+    assert weights(train(corpus(), RECIPE)) == trained_in_one_go()
+
+
+KILLED = """
+import os, signal
+from pipeline.training.trainer import train
+from pathlib import Path
+from tests.training.test_trainer import RECIPE, corpus
+train(corpus(), RECIPE, Path({checkpoint!r}), lambda progress: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_weights_bit_for_bit(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "new" / "state.npz"
+    command = [sys.executable, "-c", KILLED.format(checkpoint=str(checkpoint))]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode != 0
+    seen: list[Progress] = []
+    network = train(corpus(), RECIPE, checkpoint, seen.append)
+    assert [progress.epoch for progress in seen] == [2, 3]
+    assert weights(network) == trained_in_one_go()
+
+
+class Interrupted(Exception):
+    """In the middle of an epoch."""
+
+
+def test_an_epoch_that_was_broken_off_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = tmp_path / "state.npz"
+    calls = 0
+    step = Network.backward
+
+    def backward(network: Network, gradient: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 30:  # an epoch has 20 steps
+            raise Interrupted
+        step(network, gradient)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Network, "backward", backward)
+        with pytest.raises(Interrupted):
+            train(corpus(), RECIPE, checkpoint)
+    assert weights(train(corpus(), RECIPE, checkpoint)) == trained_in_one_go()
+
+
+def test_a_run_that_was_complete_is_not_trained_again(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "state.npz"
+    train(corpus(), RECIPE, checkpoint)
+    seen: list[Progress] = []
+    assert weights(train(corpus(), RECIPE, checkpoint, seen.append)) == trained_in_one_go()
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "other", [replace(RECIPE, seed=2), replace(RECIPE, epochs=1), replace(RECIPE, architecture=(("dense", 20),))]
+)
+def test_a_checkpoint_of_another_recipe_is_left_aside_and_then_replaced(tmp_path: Path, other: Recipe) -> None:
+    checkpoint = tmp_path / "state.npz"
+    train(corpus(), replace(other, epochs=1), checkpoint)
+    assert weights(train(corpus(), RECIPE, checkpoint)) == trained_in_one_go()
+    seen: list[Progress] = []
+    train(corpus(), RECIPE, checkpoint, seen.append)
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "damage", ["empty", "cut", "cut by a byte", "flipped", "text", "other arrays", "fewer arrays", "pickled"]
+)
+def test_a_damaged_checkpoint_is_named_and_may_be_deleted(tmp_path: Path, damage: str) -> None:
+    checkpoint = tmp_path / "state.npz"
+    recipe = replace(RECIPE, epochs=1)
+    train(corpus(), recipe, checkpoint)
+    data = checkpoint.read_bytes()
+    with np.load(checkpoint) as loaded:
+        arrays = dict(loaded)
+    if damage == "other arrays":
+        np.savez(checkpoint, x=np.zeros(3))
+    elif damage == "fewer arrays":
+        np.savez(checkpoint, **{name: array for name, array in arrays.items() if name != "a3"})
+    elif damage == "pickled":
+        np.savez(checkpoint, **{**arrays, "recipe": np.array([recipe], object)})
+    else:
+        middle = len(data) // 2
+        flipped = data[:middle] + bytes(byte ^ 0x55 for byte in data[middle : middle + 50]) + data[middle + 50 :]
+        damaged = {"empty": b"", "cut": data[:middle], "cut by a byte": data[:-1], "flipped": flipped, "text": b"<html>"}
+        checkpoint.write_bytes(damaged[damage])
+    with pytest.raises(DataError, match=r"state\.npz is damaged.*Delete it to train from the start\."):
+        train(corpus(), recipe, checkpoint)
+
+
+def test_the_rate_climbs_over_the_first_epoch_and_then_falls_to_nothing() -> None:
+    recipe = replace(RECIPE, epochs=5, rate=1.0)
+    rates = [_rate(recipe, epoch) for epoch in np.linspace(0, 5, 101)]
+    assert 0 < rates[0] < 0.05
+    assert max(rates) == rates[20] == 1.0
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[60] == pytest.approx(0.5) and rates[-1] == pytest.approx(0, abs=1e-9)
+    assert 0 < _rate(replace(recipe, epochs=1), 0.99) < 1
+
+
+def test_the_last_odd_examples_of_an_epoch_are_left_out_and_too_few_teach_nothing() -> None:
+    network = train(corpus(15), RECIPE)  # a batch is 16
+    assert weights(network) == weights(Network(RECIPE.architecture, seed=RECIPE.seed))
+
+
+def test_accuracy_is_the_share_that_is_right() -> None:
+    network = Network(RECIPE.architecture)
+    images = digits()[0][:40]
+    said = network.logits(images).argmax(axis=1).astype(np.int64)
+    assert accuracy(network, Examples(images, said)) == 1.0
+    said[:10] = (said[:10] + 1) % len(LABELS)
+    assert accuracy(network, Examples(images, said)) == 0.75
+
+
+def sampled(temperature: float, n: int = 20_000) -> tuple[Network, Examples]:
+    """A network, and labels drawn from its probabilities at a temperature."""
+    rng = np.random.default_rng(0)
+    network = Network((("dense", 5),), size=(4, 4))
+    network.parameters[0].value *= 3
+    images = rng.integers(0, 256, (n, 4, 4), np.uint8)
+    chances = network.probabilities(images, temperature).cumsum(axis=1)
+    labels = (rng.random((n, 1)) > chances).sum(axis=1).clip(0, 4)
+    return network, Examples(images, labels.astype(np.int64))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
+def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> None:
+    assert fit_temperature(*sampled(temperature)) == pytest.approx(temperature, rel=0.05)
+
+
+def test_after_tempering_the_network_is_as_sure_as_it_is_right() -> None:
+    network, examples = sampled(2.0)
+    probabilities = network.probabilities(examples.images, fit_temperature(network, examples))
+    right = probabilities.argmax(axis=1) == examples.labels
+    assert float(probabilities.max(axis=1).mean()) == pytest.approx(float(right.mean()), abs=0.01)
+
+
+def test_the_temperature_stays_within_reason() -> None:
+    """A network that is always right, or never, would like none or an infinite one."""
+    network, examples = sampled(1.0, 200)
+    said = network.logits(examples.images)
+    assert fit_temperature(network, Examples(examples.images, said.argmax(axis=1))) == pytest.approx(0.25, rel=0.01)
+    assert fit_temperature(network, Examples(examples.images, said.argmin(axis=1))) == pytest.approx(4, rel=0.01)
