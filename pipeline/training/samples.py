@@ -152,6 +152,7 @@ def _bilevel_tiff(images: Sequence[Image]) -> bytes:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write the samples: the folder with MNIST, then, optionally, where to."""
     mnist = load_mnist(Path(arguments[0]), "train")
     folder = Path(arguments[1]) if len(arguments) > 1 else Path(__file__).parents[1] / "samples"
     write_samples(folder, Handwriting(mnist.images[-HELD_OUT:], mnist.labels[-HELD_OUT:]))
