@@ -294,3 +294,8 @@ def test_a_small_file_takes_no_great_memory(data: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 20_000_000 + 4 * len(data)
+
+
+def test_a_file_of_many_small_parts_is_refused_before_they_are_made() -> None:
+    with pytest.raises(ModelError, match="too many parts"):
+        load_model(packed(content(facts={str(i): i for i in range(20_000)})))
