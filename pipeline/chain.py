@@ -114,11 +114,6 @@ def read_model(file: Path) -> Model:
     return load_model(data, str(file))
 
 
-def shipped_model() -> Model:
-    """The model that ships with the package."""
-    return read_model(SHIPPED_MODEL)
-
-
 def _save(picture: Image, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, cv2.imencode(".png", picture)[1].tobytes())

@@ -41,7 +41,7 @@ def cut_apart(mask: Image, darkness: Image, height: float, stroke: float) -> lis
 
 
 def _seams(cost: NDArray[np.float64], height: float, stroke: float) -> list[tuple[NDArray[np.int64], float]]:
-    """Paths (column for each row) and costs, from left to right, none nearer than the narrowest digit to another or to an end."""
+    """Paths (column for each row) and costs, from left to right, none nearer to another than a narrow digit is wide."""
     rows, width = cost.shape
     total, came = np.empty_like(cost), np.zeros(cost.shape, np.int8)
     total[0] = cost[0]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cache
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.ann import Model, Network
 from pipeline.records import Box, CleanPage, Image, Matrix, Page, TabledPage
@@ -39,7 +41,8 @@ def grid_sheet(
 ) -> RenderedSheet:
     """A page with a grid and nothing else, but for what `write` draws on the layer of ink, given the cells.
 
-    The page is as large as `paper` (width, height), or larger if the grid is. `without` names the borders that are not drawn (l, r, t, b); `double` the horizontal lines, from 0, that are drawn twice.
+    The page is as large as `paper` (width, height), or larger if the grid is. `without` names the borders that are not drawn
+    (l, r, t, b); `double` the horizontal lines, from 0, that are drawn twice.
     """
     width, height = cell
     xs = [margin + width * i for i in range(columns + 1)]
@@ -85,9 +88,7 @@ def shapes(page: TabledPage) -> list[tuple[int, int]]:
     return [(table.rows, table.columns) for table in page.tables]
 
 
-def moved(
-    points: np.ndarray[tuple[int, ...], np.dtype[np.float64]], matrix: Matrix
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def moved(points: NDArray[Any], matrix: NDArray[Any]) -> NDArray[np.float64]:
     """Points (n, 2) through a homography."""
     return np.asarray(cv2.perspectiveTransform(points.reshape(1, -1, 2).astype(np.float64), matrix)[0], np.float64)
 

@@ -47,7 +47,7 @@ def dash(length: int = 14, thick: int = 4) -> Ink:
 
 def scrawl() -> Ink:
     """A letter or so, of which the network thinks little."""
-    return Ink({label: 0.02 for label in LABELS})
+    return Ink(dict.fromkeys(LABELS, 0.02))
 
 
 def scored(rows: Sequence[Sequence[Sequence[Ink]]]) -> ScoredPage:
@@ -86,7 +86,8 @@ def _cell(row: int, column: int) -> Cell:
 
 
 def _lattice(cell: Cell, inks: Sequence[Ink]) -> tuple[Lattice, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    x, boxes = cell.box.x + 10, []
+    x = cell.box.x + 10
+    boxes: list[Box] = []
     for ink in inks:
         left = boxes[-1].x if ink.over else x
         boxes.append(Box(left, cell.box.y + _TOP + ink.down, ink.width, ink.height))

@@ -123,7 +123,7 @@ def test_short_strokes_are_no_rulings() -> None:
 
 def test_a_ruling_goes_on_in_its_direction() -> None:
     ruling = Ruling.through(np.array([0.0, 100.0]), np.array([10.0, 20.0]), 2.0)
-    assert (ruling.slope, ruling.level, ruling.length) == (pytest.approx(0.1), pytest.approx(10), 100)
+    assert [ruling.slope, ruling.level, ruling.length] == pytest.approx([0.1, 10, 100])
     assert float(ruling.at(-50)) == pytest.approx(5)
     assert float(ruling.at(50)) == pytest.approx(15)
     assert float(ruling.at(200)) == pytest.approx(30)

@@ -90,7 +90,7 @@ def test_cutting_loses_no_ink() -> None:
 
 
 def test_a_point_is_a_piece() -> None:
-    page = segmented(numbers({i: "7.5" for i in range(8)}))
+    page = segmented(numbers(dict.fromkeys(range(8), "7.5")))
     for lattice in page.lattices[:8]:
         heights = sorted(s.box.height for s in lattice.segments if s.last - s.first == 1)
         assert heights[0] < 0.4 * heights[-1]
@@ -143,7 +143,7 @@ def test_thousands_of_pieces_end_in_time() -> None:
 
 def test_the_pen_is_as_wide_as_it_writes() -> None:
     for stroke in (0.08, 0.14):
-        page = segmented(numbers({i: "3856" for i in range(20)}, hand=Hand(0.0, stroke, 0.2, 0.3)))
+        page = segmented(numbers(dict.fromkeys(range(20), "3856"), hand=Hand(0.0, stroke, 0.2, 0.3)))
         scale = np.sqrt(np.abs(np.linalg.det(np.linalg.inv(page.tabled.clean.to_page)[:2, :2])))
         assert page.pen == pytest.approx(stroke * HEIGHT * scale, abs=1.5)
 
