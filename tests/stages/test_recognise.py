@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.ann import Model
+from pipeline.chain import shipped_model
+from pipeline.records import Image, SegmentedPage
+from pipeline.settings import Settings
+from pipeline.stages.kit import Kit
+from pipeline.stages.recognise import draw_glyphs, recognise
+from tests.handwriting import sheet_digits
+from tests.stages.grids import DIGITS, kit
+from tests.stages.lattices import digit, scored
+
+
+def page_of(*cells: list[Image]) -> SegmentedPage:
+    """A page whose cells hold these glyphs, one a segment."""
+    segmented = scored([[[digit("0")] * len(glyphs)] for glyphs in cells]).segmented
+    lattices = tuple(
+        replace(lattice, segments=tuple(replace(s, glyph=g) for s, g in zip(lattice.segments, glyphs, strict=True)))
+        for lattice, glyphs in zip(segmented.lattices, cells, strict=True)
+    )
+    return replace(segmented, lattices=lattices)
+
+
+def glyphs(*indices: int) -> list[Image]:
+    return [sheet_digits()[0][i] for i in indices]
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return shipped_model()
+
+
+@pytest.mark.parametrize("counts", [(), (0,), (0, 0, 0), (3,), (0, 2, 0, 5, 1, 0), (70, 1)])
+def test_every_segment_has_its_row_in_its_own_lattice(counts: tuple[int, ...]) -> None:
+    cells = [glyphs(*range(n)) for n in counts]
+    page = recognise(page_of(*cells), kit())
+    assert [len(rows) for rows in page.probabilities] == list(counts)
+    for rows in page.probabilities:
+        assert rows.shape == (len(rows), len(page.labels))
+        assert rows.min(initial=0) >= 0
+        assert np.allclose(rows.sum(axis=1), 1, atol=1e-4)
+
+
+def test_a_glyph_has_the_same_probabilities_in_any_company() -> None:
+    together = recognise(page_of(glyphs(3, 500), glyphs(), glyphs(999)), kit()).probabilities
+    alone = [recognise(page_of(glyphs(i)), kit()).probabilities[0][0] for i in (3, 500, 999)]
+    assert np.allclose(np.concatenate([*together]), np.stack(alone), atol=1e-5)
+
+
+def test_the_shipped_model_knows_digits(model: Model) -> None:
+    assert set(DIGITS) <= set(model.labels)
+    images, labels = sheet_digits()
+    chosen = np.arange(0, 1000, 4)
+    page = recognise(page_of([images[i] for i in chosen]), Kit(Settings(), model))
+    assert [len(page.labels)] == [len(model.labels)]
+    best = [page.labels[i] for i in page.probabilities[0].argmax(axis=1)]
+    assert np.mean([b == str(label) for b, label in zip(best, labels[chosen], strict=True)]) >= 0.97
+
+
+def test_probabilities_of_the_shipped_model_are_about_as_often_right_as_they_say(model: Model) -> None:
+    images, labels = sheet_digits()
+    rows = recognise(page_of(list(images)), Kit(Settings(), model)).probabilities[0]
+    best = np.array([model.labels[i] for i in rows.argmax(axis=1)])
+    assert float(rows.max(axis=1).mean()) == pytest.approx(float(np.mean(best == labels.astype(str))), abs=0.02)
+
+
+def test_the_picture_shows_every_glyph() -> None:
+    page = recognise(page_of(glyphs(1, 2, 3), glyphs(4)), kit())
+    assert draw_glyphs(page).shape[1] >= 4 * 28
+    assert draw_glyphs(recognise(page_of(), kit())).size
