@@ -22,11 +22,11 @@ from pipeline.stages.glyph import SIZE
 from pipeline.stages.interpret import draw_readings, interpret
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import single_cell, single_glyph
-from pipeline.stages.orient import draw_oriented, orient
 from pipeline.stages.recognise import draw_glyphs, recognise
 from pipeline.stages.reconcile import reconcile
 from pipeline.stages.segment import draw_segments, segment
 from pipeline.stages.table import draw_tables, find_tables
+from pipeline.stages.upright import reads_better, reads_well, turned, unturned
 
 #: The model that ships with the package.
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.pkl"
@@ -41,10 +41,9 @@ class Stage:
     draw: Callable[[Any], Image] | None = None
 
 
-#: Page → CleanPage → CleanPage → TabledPage → SegmentedPage → ScoredPage → ReadPage → PageResult.
+#: Page → CleanPage → TabledPage → SegmentedPage → ScoredPage → ReadPage → PageResult.
 CHAIN: tuple[Stage, ...] = (
     Stage("clean", clean, draw_clean),
-    Stage("orient", orient, draw_oriented),
     Stage("table", find_tables, draw_tables),
     Stage("segment", segment, draw_segments),
     Stage("recognise", recognise, draw_glyphs),
@@ -54,7 +53,20 @@ CHAIN: tuple[Stage, ...] = (
 
 
 def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
-    """One page through the chain. With `trace`, every stage's picture is put into that folder."""
+    """One page through the chain, the right way up. With `trace`, every stage's picture is put into that folder."""
+    best, best_turn = run_chain(page, kit), 0
+    if not reads_well(best):
+        for turn in (2, 1, 3):
+            result = run_chain(turned(page, turn), kit)
+            if reads_better(result, best):
+                best, best_turn = result, turn
+    if trace:
+        run_chain(turned(page, best_turn), kit, trace)
+    return unturned(best, best_turn, page)
+
+
+def run_chain(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
+    """One page through the stages as it lies."""
     seconds: dict[str, float] = {}
     value: Any = page
     for number, stage in enumerate(CHAIN, 1):
@@ -67,11 +79,12 @@ def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
     return replace(result, seconds=seconds)
 
 
-def read_scan(data: bytes, settings: Settings, trace: Path | None = None) -> ScanResult:
+def read_scan(data: bytes, settings: Settings | None = None, trace: Path | None = None) -> ScanResult:
     """The bytes of a scan to readings, page by page. A page that can't be decoded ends the scan; those before it count.
 
     Raises ModelError if the model can't be loaded; what is wrong with the scan itself is in the result.
     """
+    settings = settings or Settings()
     kit = Kit(settings, model_of(settings))
     pages: list[PageResult] = []
     try:

@@ -151,7 +151,7 @@ def _read_one(image: Path, settings: Settings) -> tuple[str, float]:
 
 @cli.command()
 @click.option("--data", type=_FOLDER, envvar="PIPELINE_DATA", help="Folder with MNIST and, optionally, further sets.")
-@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the data [default: 24].")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the data [default: 14].")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to pickle the network [default: in use]."
 )

@@ -87,12 +87,14 @@ def begin(start: Start, settings: Settings) -> None:
 
 
 def work_on(work: Work, task: Task) -> Answer:
+    """What the pool runs for a task. Raises CannotStart if the worker's own start failed."""
     if _start_fault is not None:
         raise CannotStart(_start_fault)
     return guarded(work, task)
 
 
 def guarded(work: Work, task: Task) -> Answer:
+    """The work's answer; an error in it becomes one too."""
     try:
         return work(task)
     except Exception as error:  # whatever it is, it must not stop the batch
@@ -100,6 +102,7 @@ def guarded(work: Work, task: Task) -> Answer:
 
 
 def failed(task: Task, error: BaseException) -> Answer:
+    """The answer for a task that ended in an error."""
     if isinstance(error, ScanError):
         return Answer(task, "", ScanResult((), Failure(type(error).__name__, error.message, error.remedy)))
     failure = Failure(

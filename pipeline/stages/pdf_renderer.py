@@ -31,6 +31,7 @@ class _RefusedError(Exception):
 
 
 def main() -> None:
+    """Serve one document: what pdf.py starts."""
     limits = json.loads(sys.argv[1])
     try:
         _limit_memory(_BASE_MEMORY + 8 * limits["pixels"])

@@ -35,10 +35,10 @@ class Augmenter:
 
     def _one(self, image: Image) -> Image:
         rng = self._rng
-        angle, shear = rng.normal(0, 0.10), rng.normal(0, 0.14)
-        wide, high = np.exp(rng.normal(0, 0.08, 2))
+        angle, shear = rng.normal(0, 0.11), rng.normal(0, 0.18)
+        wide, high = np.exp(rng.normal(0, 0.10, 2))
         cos, sin = np.cos(angle), np.sin(angle)
-        field = self._fields[rng.integers(len(self._fields))] * np.float32(rng.uniform(0, 1.0))
+        field = self._fields[rng.integers(len(self._fields))] * np.float32(rng.uniform(0, 1.3))
         map_x = ((cos * self._x + (shear - sin) * self._y) / wide + field[0] + (SIZE - 1) / 2).astype(np.float32)
         map_y = ((sin * self._x + cos * self._y) / high + field[1] + (SIZE - 1) / 2).astype(np.float32)
         fine = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.ann import save_model
+from pipeline.ann import Model, save_model
 from pipeline.chain import SHIPPED_MODEL, read_model
 from pipeline.errors import DataError, ModelError
 from pipeline.files import write_atomically
@@ -34,20 +34,19 @@ def train_model(
         raise DataError("training needs data, and neither --data nor PIPELINE_DATA says where they are")
     output = output or settings.model or SHIPPED_MODEL
     recipe = Recipe(epochs=epochs) if epochs else Recipe()
+    present = read_model(output) if output.exists() and not force else None  # before the long run: it may be damaged
     made = make_model(data, recipe, checkpoint, _Reporter(recipe.epochs))
     for name, value in made.model.facts.items():
         yield f"{name}: {value}"
-    if not force:
-        _refuse_worse(made, output)
+    if present is not None and present.labels == made.model.labels:
+        _refuse_worse(made, present, output)
     write_atomically(output, save_model(made.model))
     write_atomically(output.with_suffix(".md"), card(made.model).encode())
     yield f"written: {output}"
 
 
-def _refuse_worse(made: Made, output: Path) -> None:
-    if not output.exists():
-        return
-    old, new = (accuracy(m.network, made.corpus.validation) for m in (read_model(output), made.model))
+def _refuse_worse(made: Made, present: Model, output: Path) -> None:
+    old, new = (accuracy(m.network, made.corpus.validation) for m in (present, made.model))
     if new < old:
         kept = output.with_suffix(".worse.pkl")
         write_atomically(kept, save_model(made.model))

@@ -1,7 +1,8 @@
 """Characters to learn from: MNIST, and whatever other sets lie beside it, all brought to the network's labels and size.
 
 A data folder holds `mnist/` (the four idx files, gzipped or not; they may also lie in the folder itself) and, optionally,
-`digits/` with further writers as npz files. Test files are read by `load_test` only.
+`digits/` with further writers as npz files and `strings/orand_car_a/`, amounts from cheques. Test files are read by
+`load_test` only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
+from pipeline.training.amounts import load_amount_digits
 from pipeline.training.negatives import make_negatives
 from pipeline.training.printed import make_printed
 
@@ -82,6 +84,9 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
         file = folder / "digits" / name
         if file.is_file():
             parts.append(_Part(file.stem, _extra(file, loader, rng), repeat))
+    amounts = folder / "strings" / "orand_car_a"
+    if (amounts / "labels.csv").is_file():
+        parts.append(_Part("orand_car_a", _labelled(*load_amount_digits(amounts)), 2))
     parts.append(_Part("printed digits", _labelled(*make_printed(rng)), 1))
     parts.append(_Part("dots and dashes", _labelled(*_dots_and_dashes(rng)), 1))
     confusing = mnist.images[:split][mnist.labels[:split] != 1]
