@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.ann import Model
-from pipeline.chain import shipped_model
+from pipeline.chain import model_of
 from pipeline.records import Image, SegmentedPage
 from pipeline.settings import Settings
 from pipeline.stages.kit import Kit
@@ -32,7 +32,7 @@ def glyphs(*indices: int) -> list[Image]:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return shipped_model()
+    return model_of(Settings())
 
 
 @pytest.mark.parametrize("counts", [(), (0,), (0, 0, 0), (3,), (0, 2, 0, 5, 1, 0), (70, 1)])
