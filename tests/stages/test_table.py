@@ -72,7 +72,7 @@ def _inner(ink: Image, corners: np.ndarray[tuple[int, ...], np.dtype[np.float32]
     return ink[round(y0 + pad_y) : round(y1 - pad_y), round(x0 + pad_x) : round(x1 - pad_x)]
 
 
-@pytest.mark.parametrize("blank", [(), (0,), (24,), (3, 4, 5), tuple(range(25))])
+@pytest.mark.parametrize("blank", [(), (0, 3, 4, 5, 24), tuple(range(25))])
 def test_a_mark_sheet_keeps_its_blank_rows(blank: tuple[int, ...]) -> None:
     spec = mark_sheet(rng(), blank_rows=blank, blank_columns=(1,))
     sheet = render_sheet(SheetSpec(spec.title, spec.columns, spec.rows, dpi=110), handwriting(), rng())
@@ -119,8 +119,7 @@ def test_a_sheet_that_lies_askew(line: int, skew: float) -> None:
     ids=str,
 )
 def test_rulings_that_are_worn(defects: Defects) -> None:
-    for seed in range(2):
-        assert found(grid_sheet(12, 6, write=WRITTEN), defects, seed) == [(12, 6)]
+    assert found(grid_sheet(12, 6, write=WRITTEN), defects) == [(12, 6)]
 
 
 @pytest.mark.xfail(strict=True, reason="fragments of broken rulings are only looked for at 1.8 character heights, here a guess")
