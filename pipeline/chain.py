@@ -55,11 +55,12 @@ CHAIN: tuple[Stage, ...] = (
 def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
     """One page through the chain, the right way up. With `trace`, every stage's picture is put into that folder."""
     best, best_turn = run_chain(page, kit), 0
-    if not reads_well(best):
-        for turn in (2, 1, 3):
-            result = run_chain(turned(page, turn), kit)
-            if reads_better(result, best):
-                best, best_turn = result, turn
+    for turn in (2, 1, 3):
+        if reads_well(best):
+            break
+        result = run_chain(turned(page, turn), kit)
+        if reads_better(result, best):
+            best, best_turn = result, turn
     if trace:
         run_chain(turned(page, best_turn), kit, trace)
     return unturned(best, best_turn, page)

@@ -81,7 +81,8 @@ def stroke_width(ink: Image) -> float:
 
 def even_light(grey: Image) -> Image:
     """Divides by the paper's own brightness, so that shadows and yellowing go and paper is white."""
-    small = cv2.resize(grey, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    size = (max(1, grey.shape[1] // 8), max(1, grey.shape[0] // 8))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     reach = max(3, round(max(small.shape) / 40)) | 1
     paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     paper = cv2.GaussianBlur(paper, (0, 0), reach / 2)

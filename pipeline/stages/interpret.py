@@ -50,7 +50,7 @@ _TEXT_PIECE = float(np.log(0.3))
 #: Below this score, for each piece, not even a guess is worth showing.
 _NOTHING_PIECE = float(np.log(0.03))
 #: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
-_CELL_VOTE = 6.0
+_CELL_VOTE = 1.5
 
 
 def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
@@ -74,7 +74,8 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     for i, lattice in enumerate(lattices):
         kind = kinds[lattice.table, lattice.cell.column]
         ways = grades[i] if kind == "grade" else numbers[i]
-        readings.append(_reading(lattice, kind, ways, heights[i], calibration))
+        may_be_heading = lattice.cell.row == 1 and len(lattices) > 1
+        readings.append(_reading(lattice, kind, ways, heights[i], may_be_heading, calibration))
     return ReadPage(page.segmented, tuple(readings))
 
 
@@ -122,7 +123,7 @@ def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line
     scores = logs(row, labels, _DIGITS)
     if tall < 0.45:  # too low for a digit
         scores = {label: log + _log_slope(tall, 0.30, 0.45) for label, log in scores.items()}
-    leading = float(np.log(0.05)) if s.first == 0 else 0.0  # few numbers begin with a point or a minus sign
+    leading = float(np.log(0.15)) if s.first == 0 else 0.0  # few numbers begin with a point or a minus sign
     if max(tall, wide) < 0.5:
         # a point is as wide as the pen that made it, or wider, and not above the middle: what is not so is dirt
         size = np.sqrt(s.area * 4 / np.pi) / line.pen
@@ -190,11 +191,14 @@ def _column_kinds(
         text = _TEXT_PIECE * min(len(lattice.cuts) + 1, 8)
         vote = (_vote(number, text), _vote(grade, text))
         (headings if lattice.cell.row == 1 else votes).setdefault(key, []).append(vote)
+    is_lone = len(lattices) == 1
     kinds: dict[tuple[int, int], Kind] = {}
     for key, cells in votes.items():
         evidence = cells or headings.get(key, [])
         number_total, grade_total = (sum(v[k] for v in evidence) for k in (0, 1))
         kinds[key] = "number"
+        if is_lone:
+            continue
         if max(number_total, grade_total) < 0:
             kinds[key] = "text"
         elif grade_total > number_total:
@@ -207,16 +211,20 @@ def _vote(ways: list[Way], text: float) -> float:
     return float(np.clip(score - text, -_CELL_VOTE, _CELL_VOTE))
 
 
-def _reading(lattice: Lattice, kind: Kind, ways: list[Way], height: float, calibration: Mapping[str, float]) -> Reading:
+def _reading(
+    lattice: Lattice, kind: Kind, ways: list[Way], height: float, may_be_heading: bool, calibration: Mapping[str, float]
+) -> Reading:
     if not lattice.segments and not lattice.note:
         return Reading("blank", "", "", 1.0)
-    if lattice.note or kind == "text":
+    if kind == "text":
         return Reading("text", "", "", 0.0)
+    if lattice.note:
+        return Reading("unreadable", "", "", 0.0)
     mark = _mark(lattice, height)
     if mark and (not ways or ways[0].score < np.log(0.5)):
         return Reading("mark", mark, "", 0.9)
     pieces = len(lattice.cuts) + 1
-    if lattice.cell.row == 1 and (not ways or ways[0].score < _TEXT_PIECE * pieces):
+    if may_be_heading and (not ways or ways[0].score < _TEXT_PIECE * pieces):
         return Reading("text", "", "", 0.0)  # a heading over numbers
     if not ways or ways[0].score < _NOTHING_PIECE * pieces:
         return Reading("unreadable", "", "", 0.0)

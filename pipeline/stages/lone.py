@@ -26,12 +26,15 @@ from pipeline.stages.glyph import SIZE
 #: Pictures of numbers are brought to about this height, so that strokes are some pixels wide and cheap to handle.
 _HEIGHT = 96
 _MARGIN = 12
+#: What is so many times longer than wide is drawn with a ruler.
+_LINE = 15
 #: A line of writing has at most this many parts.
 _MOST_PARTS = 24
 
 
-def lone_number(page: CleanPage, ink: Image) -> TabledPage:
+def lone_number(page: CleanPage) -> TabledPage:
     """A table of one cell around the writing, if it is one line; else a note that says why there is none."""
+    ink = page.ink
     stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
     large = stats[stats[:, cv2.CC_STAT_AREA] > (0.5 * page.stroke_width) ** 2 + 4]
     if len(large) == 0:
@@ -39,7 +42,9 @@ def lone_number(page: CleanPage, ink: Image) -> TabledPage:
     low = large[:, :2].min(axis=0)
     high = (large[:, :2] + large[:, 2:4]).max(axis=0)
     tallest = float(large[:, cv2.CC_STAT_HEIGHT].max())
-    if len(large) > _MOST_PARTS or high[1] - low[1] > 2.2 * tallest:
+    sides = large[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    is_line = bool((sides.max(axis=1) > _LINE * sides.min(axis=1)).any())
+    if is_line or len(large) > _MOST_PARTS or high[1] - low[1] > 2.2 * tallest:
         return TabledPage(page, (), ink, "no ruled table was found on the page")
     margin = 0.2 * tallest
     return _one_cell(page, ink, low - margin, high + margin)

@@ -19,21 +19,26 @@ Curve = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ruling:
-    """A line as (along, across) knots, `along` increasing; as a whole it runs by across = level + slope · along."""
+    """A line as (along, across) knots, `along` increasing; as a whole it runs by across = level + slope · along.
+
+    `inked` is how much of its length has ink.
+    """
 
     along: Curve
     across: Curve
     thickness: float
     level: float
     slope: float
+    inked: float
 
     @staticmethod
-    def through(along: Curve, across: Curve, thickness: float) -> Ruling:
-        """The ruling with these knots."""
+    def through(along: Curve, across: Curve, thickness: float, inked: float | None = None) -> Ruling:
+        """The ruling with these knots, drawn without gaps unless `inked` is given."""
         mean_x, mean_y = float(along.mean()), float(across.mean())
         spread = float(((along - mean_x) ** 2).sum())
         slope = float(((along - mean_x) * (across - mean_y)).sum()) / spread if spread > 0 else 0.0
-        return Ruling(along, across, thickness, mean_y - slope * mean_x, slope)
+        inked = float(along[-1] - along[0]) if inked is None else inked
+        return Ruling(along, across, thickness, mean_y - slope * mean_x, slope, inked)
 
     @property
     def start(self) -> float:
@@ -60,18 +65,17 @@ def character_height(ink: Image, stroke: float) -> float:
     stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
     height, width = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
     likely = (height > max(6, 3 * stroke)) & (height < max(ink.shape) / 15) & (width < 4 * height)
-    return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 70
+    return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 100
 
 
 def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:
-    """The horizontal lines longer than three character heights, broken ones joined."""
+    """The horizontal lines of about two character heights and more, broken ones joined."""
     reach = max(24, round(1.8 * character))
     # a line may climb by a pixel or two within `reach`: thickened, it still holds a straight run of that length
     thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8)
     fragments = _fragments(runs, ink, step=max(4, round(character / 4)), thickest=max(3 * stroke, 0.4 * character))
-    rulings = [_joined(chain) for chain in _chains(fragments, character)]
-    return [ruling for ruling in rulings if ruling.length > 3 * character]
+    return [_joined(chain) for chain in _chains(fragments, character)]
 
 
 def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float) -> Image:
@@ -147,7 +151,7 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
         along = np.array([filled[p].mean() for p in parts]) + x
         across = np.array([np.median(middle[p]) for p in parts])
         along[0], along[-1] = x + filled[0], x + filled[-1]
-        found.append(Ruling.through(along, across, thickness))
+        found.append(Ruling.through(along, across, thickness, float(filled.size)))
     return found
 
 
@@ -185,4 +189,4 @@ def _joined(chain: list[Ruling]) -> Ruling:
     order = np.argsort(along, kind="stable")
     lengths = np.array([f.length for f in chain])
     thickness = float(np.average([f.thickness for f in chain], weights=np.maximum(lengths, 1)))
-    return Ruling.through(along[order], across[order], thickness)
+    return Ruling.through(along[order], across[order], thickness, float(sum(f.inked for f in chain)))

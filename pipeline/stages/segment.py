@@ -21,7 +21,7 @@ from pipeline.stages.kit import Kit
 from pipeline.stages.seams import cut_apart
 
 #: A character is made of at most this many pieces; a number of at most that many.
-_MOST_MERGED, _MOST_PIECES = 4, 28
+_MOST_MERGED, _MOST_PIECES = 5, 28
 
 
 def segment(page: TabledPage, kit: Kit) -> SegmentedPage:

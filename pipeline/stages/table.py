@@ -25,13 +25,15 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     level = find_rulings(thin, character, page.stroke_width)
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
     grids = [_grid(h, v, character) for h, v in _crossing(level, upright, character)]
-    good = [grid for grid in grids if grid is not None and _is_table(grid, thin)]
+    good = [grid for grid in grids if grid is not None and _is_table(grid, thin, character)]
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
-    ink = without_rulings(page.ink, level, upright, page.stroke_width)
     if good:
+        drawn_level = [ruling for grid in good for ruling in grid.level]
+        drawn_upright = [ruling for grid in good for ruling in grid.upright]
+        ink = without_rulings(page.ink, drawn_level, drawn_upright, page.stroke_width)
         tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(good))
         return TabledPage(page, tables, ink)
-    return lone_number(page, ink)
+    return lone_number(page)
 
 
 def draw_tables(tabled: TabledPage) -> Image:
@@ -52,13 +54,25 @@ def draw_tables(tabled: TabledPage) -> Image:
     return picture.astype(np.uint8)
 
 
+#: A separator runs along this share of the table and more.
+_LEAST_SHARE = 0.25
+#: And has, beside twice the gaps that the others have, gaps of this share of its length at most.
+_MORE_GAPS = 0.2
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Grid:
-    """`vertices` (rows + 1, columns + 1, 2) in clean pixels; the sides that no ruling draws are `open`."""
+    """`vertices` (rows + 1, columns + 1, 2) in clean pixels; the sides that no ruling draws are `open`.
+
+    `level` and `upright` are the rulings that draw the others, as found and, where they have gaps or end early, as they
+    should run.
+    """
 
     vertices: NDArray[np.float64]
     open_rows: frozenset[int]
     open_columns: frozenset[int]
+    level: list[Ruling]
+    upright: list[Ruling]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +83,7 @@ class _Separator:
     along: Curve
     offset: Curve
     level: float
-    drawn: bool = True
+    rulings: tuple[Ruling, ...] = ()  # none if it is not drawn
 
     def at(self, along: Curve | float) -> Curve:
         return np.asarray(self.reference.at(along) + np.interp(along, self.along, self.offset))
@@ -132,9 +146,19 @@ def _grid(level: list[Ruling], upright: list[Ruling], character: float) -> _Grid
             x[i, j], y[i, j] = px, py
     if (np.diff(x, axis=1) <= 0).any() or (np.diff(y, axis=0) <= 0).any():
         return None  # lines that cross their own kind rule no table
-    undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.drawn)
-    undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.drawn)
-    return _Grid(np.stack([x, y], axis=2), undrawn_rows, undrawn_columns)
+    undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.rulings)
+    undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.rulings)
+    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])]
+    drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])]
+    return _Grid(np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright)
+
+
+def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
+    """A separator's rulings, and one that runs through all its vertices."""
+    if not separator.rulings:
+        return []
+    thickness = float(np.median([r.thickness for r in separator.rulings]))
+    return [*separator.rulings, Ruling.through(along, across, thickness)]
 
 
 def _separators(rulings: list[Ruling], character: float) -> list[_Separator]:
@@ -153,16 +177,26 @@ def _separators(rulings: list[Ruling], character: float) -> list[_Separator]:
             clusters[-1].append(int(i))
         else:
             clusters.append([int(i)])
+    clusters = [c for c in clusters if sum(rulings[i].inked for i in c) > _LEAST_SHARE * extent]
+    density = [_density([rulings[i] for i in c]) for c in clusters]
+    # a column of ones has more gaps than a ruling; but where rulings are worn, some are worn more than others
+    least = 2 * float(np.median(density)) - 1 - _MORE_GAPS if density else 0.0
     found = []
-    for cluster in clusters:
-        covered = sum(rulings[i].length for i in cluster)
-        if covered < 0.25 * extent:
+    for cluster, dense in zip(clusters, density, strict=True):
+        if dense < least:
             continue
         along = np.concatenate([rulings[i].along for i in cluster])
         offset = np.concatenate([offsets[i] for i in cluster])
         sort = np.argsort(along, kind="stable")
-        found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset))))
+        members = tuple(rulings[i] for i in cluster)
+        found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset)), members))
     return found
+
+
+def _density(rulings: list[Ruling]) -> float:
+    """How much of the way from the first ruling's start to the last one's stop is drawn; double lines count once."""
+    way = max(r.stop for r in rulings) - min(r.start for r in rulings)
+    return min(1.0, sum(r.inked for r in rulings) / max(way, 1.0))
 
 
 def _smooth(values: Curve) -> Curve:
@@ -190,18 +224,22 @@ def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separ
     first, last = separators[0], separators[-1]
     if np.mean(starts[long] < first.level - beyond) > 0.6:
         edge = float(np.quantile(starts[long], 0.25))
-        out.insert(0, _Separator(origin, np.array([base]), np.array([edge]), edge, drawn=False))
+        out.insert(0, _Separator(origin, np.array([base]), np.array([edge]), edge))
     if np.mean(stops[long] > last.level + beyond) > 0.6:
         edge = float(np.quantile(stops[long], 0.75))
-        out.append(_Separator(origin, np.array([base]), np.array([edge]), edge, drawn=False))
+        out.append(_Separator(origin, np.array([base]), np.array([edge]), edge))
     return out
 
 
-def _is_table(grid: _Grid, ink: Image) -> bool:
-    """At least three cells, and most of the lines between them really drawn."""
+def _is_table(grid: _Grid, ink: Image, character: float) -> bool:
+    """At least three cells with room for a number, and most of the lines between them really drawn."""
     rows, columns = grid.vertices.shape[0] - 1, grid.vertices.shape[1] - 1
     if rows * columns < 3:
         return False
+    high = np.median(np.diff(grid.vertices[..., 1], axis=0))
+    wide = np.median(np.diff(grid.vertices[..., 0], axis=1))
+    if high < character or wide < character or rows * high + columns * wide < 10 * character:
+        return False  # a grain of wood, a weave
     near = cv2.dilate(ink, np.ones((5, 5), np.uint8)).astype(np.uint8)
     share = np.linspace(0.1, 0.9, 9)[:, None, None, None]
     v = grid.vertices

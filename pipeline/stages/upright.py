@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.records import Box, Page, PageResult
 
-#: A page with this share of its written cells read for sure lies as it should.
-_READS_WELL = 0.5
+#: A page lies as it should if this share of its numbers, and of all that is written on it, is read for sure.
+_OF_NUMBERS, _OF_ALL = 0.5, 0.25
 #: A turned page is taken only if it reads this much better, and by so many cells: most pages lie as they should.
 _BETTER, _MORE = 1.5, 4
 
@@ -35,7 +35,8 @@ def read_for_sure(result: PageResult) -> int:
 def reads_well(result: PageResult) -> bool:
     """Whether there is no reason to try the page another way up."""
     written = sum(reading.status != "blank" for reading in result.readings)
-    return written == 0 or read_for_sure(result) >= _READS_WELL * written
+    text = sum(reading.is_text for reading in result.readings)
+    return read_for_sure(result) >= max(_OF_NUMBERS * (written - text), _OF_ALL * written)
 
 
 def reads_better(turned_result: PageResult, result: PageResult) -> bool:

@@ -80,7 +80,6 @@ def test_a_note_on_the_ink_is_the_reason() -> None:
     assert cell.reason == "more ink than a number has"
 
 
-@pytest.mark.xfail(strict=True, reason="ink with a note is read as text, so that its note is lost and it looks like a name")
 def test_a_cell_of_too_much_ink_among_numbers_says_so() -> None:
     page = column(*([digit(d)] for d in "4729385610"), [])
     noted = replace(page.segmented.lattices[-1], note="more ink than a number has")

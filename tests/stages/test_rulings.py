@@ -118,7 +118,7 @@ def test_a_broken_line_is_one_ruling() -> None:
 
 def test_short_strokes_are_no_rulings() -> None:
     ink = np.zeros((300, 900), np.uint8)
-    ink[50:53, 100:160] = 255  # a dash of 2.5 character heights
+    ink[50:53, 100:140] = 255  # a dash of 1.7 character heights
     cv2.putText(ink, "4 - 7 - 1111", (100, 200), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3)
     assert find_rulings(ink, 24, 3) == []
 
