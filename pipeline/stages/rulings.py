@@ -52,6 +52,10 @@ class Ruling:
     def length(self) -> float:
         return self.stop - self.start
 
+    def moved(self, along: float, across: float) -> Ruling:
+        """The same ruling, found in a part of the page that begins at (along, across)."""
+        return Ruling.through(self.along + along, self.across + across, self.thickness, self.inked)
+
     def at(self, along: Curve | float) -> Curve:
         """Position across; beyond the ends the line goes on in the direction that it has as a whole."""
         values = np.interp(along, self.along, self.across)
@@ -66,6 +70,21 @@ def character_height(ink: Image, stroke: float) -> float:
     height, width = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
     likely = (height > max(6, 3 * stroke)) & (height < max(ink.shape) / 15) & (width < 4 * height)
     return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 100
+
+
+def with_faint_lines(ink: Image, grey: Image, character: float, stroke: float) -> Image:
+    """The ink, and what is a little darker than the paper above and below it most of the way along a character's width.
+
+    So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart.
+    """
+    length = max(9, round(0.7 * character)) | 1
+    thickest = max(5, round(3 * stroke)) | 1
+    valley = cv2.morphologyEx(cv2.blur(grey, (5, 1)), cv2.MORPH_BLACKHAT, np.ones((thickest, 1), np.uint8))
+    sample = valley[::3, ::3]
+    middle = float(np.median(sample))
+    grain = 1.4826 * float(np.median(np.abs(sample - middle)))
+    darker = np.where(valley > middle + max(5.0, 3 * grain), 255, 0).astype(np.uint8)
+    return np.where(cv2.blur(darker, (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
 
 
 def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
-from pipeline.stages.rulings import Curve, Ruling, character_height, find_rulings, without_rulings
+from pipeline.stages.rulings import Curve, Ruling, character_height, find_rulings, with_faint_lines, without_rulings
 
 
 def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
@@ -24,8 +24,13 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
-    grids = [_grid(h, v, character) for h, v in _crossing(level, upright, character)]
-    good = [grid for grid in grids if grid is not None and _is_table(grid, thin, character)]
+    good = []
+    for h, v in _crossing(level, upright, character):
+        grid = _grid(h, v, character)
+        if grid is not None and _is_table(grid, thin, character):
+            more_h, more_v = _faint(page, thin, grid, character)
+            more = _grid(h + more_h, v + more_v, character, grid.least) if more_h or more_v else None
+            good.append(more or grid)
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
     if good:
         drawn_level = [ruling for grid in good for ruling in grid.level]
@@ -58,6 +63,8 @@ def draw_tables(tabled: TabledPage) -> Image:
 _LEAST_SHARE = 0.25
 #: And has, beside twice the gaps that the others have, gaps of this share of its length at most.
 _MORE_GAPS = 0.2
+#: A line that is not ink all along must run along this share of the table.
+_ALL_ALONG = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +80,7 @@ class _Grid:
     open_columns: frozenset[int]
     level: list[Ruling]
     upright: list[Ruling]
+    least: tuple[float, float]  # density of the rulings, horizontal and vertical ones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,8 +137,12 @@ def _meet(level: list[Ruling], upright: list[Ruling], slack: float) -> NDArray[n
     return np.asarray(inside)
 
 
-def _grid(level: list[Ruling], upright: list[Ruling], character: float) -> _Grid | None:
-    rows, columns = _separators(level, character), _separators(upright, character)
+def _grid(
+    level: list[Ruling], upright: list[Ruling], character: float, least: tuple[float, float] = (1.0, 1.0)
+) -> _Grid | None:
+    """The grid that rulings make, those left out that have more gaps than the others, and than `least` allows."""
+    rows, least_level = _separators(level, character, least[0])
+    columns, least_upright = _separators(upright, character, least[1])
     if len(rows) < 2 or len(columns) < 2:
         return None
     rows = _closed(rows, upright, columns[len(columns) // 2], character)
@@ -150,7 +162,9 @@ def _grid(level: list[Ruling], upright: list[Ruling], character: float) -> _Grid
     undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.rulings)
     drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])]
     drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])]
-    return _Grid(np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright)
+    return _Grid(
+        np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
+    )
 
 
 def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
@@ -161,10 +175,11 @@ def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
     return [*separator.rulings, Ruling.through(along, across, thickness)]
 
 
-def _separators(rulings: list[Ruling], character: float) -> list[_Separator]:
+def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[list[_Separator], float]:
     """Rulings brought into order across; those at one level (parts of a line, double lines) are one separator.
 
-    Levels are measured from the longest ruling, whose shape the others of a curled page share.
+    Levels are measured from the longest ruling, whose shape the others of a curled page share. The second result is the
+    least density that was asked for.
     """
     reference = max(rulings, key=lambda r: r.length)
     extent = max(r.stop for r in rulings) - min(r.start for r in rulings)
@@ -180,7 +195,7 @@ def _separators(rulings: list[Ruling], character: float) -> list[_Separator]:
     clusters = [c for c in clusters if sum(rulings[i].inked for i in c) > _LEAST_SHARE * extent]
     density = [_density([rulings[i] for i in c]) for c in clusters]
     # a column of ones has more gaps than a ruling; but where rulings are worn, some are worn more than others
-    least = 2 * float(np.median(density)) - 1 - _MORE_GAPS if density else 0.0
+    least = min(least, 2 * float(np.median(density)) - 1 - _MORE_GAPS) if density else least
     found = []
     for cluster, dense in zip(clusters, density, strict=True):
         if dense < least:
@@ -190,7 +205,7 @@ def _separators(rulings: list[Ruling], character: float) -> list[_Separator]:
         sort = np.argsort(along, kind="stable")
         members = tuple(rulings[i] for i in cluster)
         found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset)), members))
-    return found
+    return found, least
 
 
 def _density(rulings: list[Ruling]) -> float:
@@ -231,6 +246,33 @@ def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separ
     return out
 
 
+def _faint(page: CleanPage, thin: Image, grid: _Grid, character: float) -> tuple[list[Ruling], list[Ruling]]:
+    """Rulings within a table too faint or broken to be found as ink, but drawn all along it: a lost one would join two rows."""
+    low = grid.vertices.min(axis=(0, 1))
+    high = grid.vertices.max(axis=(0, 1))
+    x0, y0 = np.maximum(low - character / 2, 0).astype(int)
+    x1, y1 = (high + character / 2).astype(int)
+    place = np.s_[y0:y1, x0:x1]
+    ink, grey = np.ascontiguousarray(thin[place]), np.ascontiguousarray(page.grey[place])
+    found = []
+    for image, shade, known, extent, along, across in (
+        (ink, grey, grid.vertices[..., 1].mean(axis=1), high[0] - low[0], x0, y0),
+        (
+            np.ascontiguousarray(ink.T),
+            np.ascontiguousarray(grey.T),
+            grid.vertices[..., 0].mean(axis=0),
+            high[1] - low[1],
+            y0,
+            x0,
+        ),
+    ):
+        lines = with_faint_lines(image, shade, character, page.stroke_width)
+        rulings = [r.moved(along, across) for r in find_rulings(lines, character, page.stroke_width)]
+        whole = [r for r in rulings if r.inked > _ALL_ALONG * extent]
+        found.append([r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character])
+    return found[0], found[1]
+
+
 def _is_table(grid: _Grid, ink: Image, character: float) -> bool:
     """At least three cells with room for a number, and most of the lines between them really drawn."""
     rows, columns = grid.vertices.shape[0] - 1, grid.vertices.shape[1] - 1
@@ -243,10 +285,8 @@ def _is_table(grid: _Grid, ink: Image, character: float) -> bool:
     near = cv2.dilate(ink, np.ones((5, 5), np.uint8)).astype(np.uint8)
     share = np.linspace(0.1, 0.9, 9)[:, None, None, None]
     v = grid.vertices
-    across = v[:, :-1] * (1 - share) + v[:, 1:] * share
-    down = v[:-1] * (1 - share) + v[1:] * share
-    across = across[:, [i for i in range(rows + 1) if i not in grid.open_rows]]
-    down = down[:, :, [j for j in range(columns + 1) if j not in grid.open_columns]]
+    across = (v[:, :-1] * (1 - share) + v[:, 1:] * share)[:, [i for i in range(rows + 1) if i not in grid.open_rows]]
+    down = (v[:-1] * (1 - share) + v[1:] * share)[:, :, [j for j in range(columns + 1) if j not in grid.open_columns]]
     drawn = np.concatenate([_sample(near, across).ravel(), _sample(near, down).ravel()])
     return float(np.mean(drawn)) > 0.7
 
