@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from pipeline.errors import StateError
 
 _BUSY_SECONDS = 30.0
+_BUSY_PAUSE = 0.02
 
 
 class Database:
@@ -29,7 +31,7 @@ class Database:
         with self.reported():
             self._connection = self.connect()
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")  # others may read while we write
+                self._use_wal()
                 self._migrate(migrations)
             except BaseException:
                 self._connection.close()
@@ -83,6 +85,18 @@ class Database:
             raise StateError(f"{self.path} can't be used: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"{self.path} is damaged: {error}", "Move it away, and read the scans again.") from error
+
+    def _use_wal(self) -> None:
+        """Let others read while we write. SQLite does not wait for its lock here, whatever the timeout, so we do."""
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(_BUSY_PAUSE)
 
     def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
         with self.transaction():
