@@ -178,7 +178,7 @@ def _chains(fragments: list[Ruling], character: float) -> list[list[Ruling]]:
     """Fragments that continue one another, from left to right."""
     chains: list[list[Ruling]] = []
     open_chains: list[list[Ruling]] = []
-    widest = 8 * character
+    widest = 4 * character  # two tables side by side lie further apart
     for fragment in sorted(fragments, key=lambda f: f.start):
         open_chains = [c for c in open_chains if fragment.start - c[-1].stop < widest]
         best, best_cost = None, np.inf
