@@ -72,6 +72,15 @@ def binarise(grey: Image) -> Image:
     return np.where((values < threshold) & (values < 255 - max(24.0, 4 * grain)), 255, 0).astype(np.uint8)
 
 
+def ink_of_one_number(even: Image) -> Image:
+    """255 where there is ink on an evenly lit picture of one number on one ground.
+
+    Otsu's threshold (1979) keeps security printing, which is paler than the pen, out of it.
+    """
+    limit = cv2.threshold(cv2.GaussianBlur(even, (0, 0), 1.0), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
+    return np.where(even < limit, binarise(even), 0).astype(np.uint8)
+
+
 def stroke_width(ink: Image) -> float:
     """Median width of the strokes and rulings in pixels, 1 without ink: twice the distance to paper, along the middles."""
     distance = cv2.distanceTransform(ink, cv2.DIST_L2, 3)

@@ -251,7 +251,7 @@ def value_of(text: str) -> str:
     """The number that a text says: ".86" is 0.86, "35." is 35; leading zeros stay, as roll numbers have them."""
     if text.startswith("-"):
         return "-" + value_of(text[1:])
-    text = text.rstrip(".") if text.endswith(".") else text
+    text = text.rstrip(".")
     return "0" + text if text.startswith(".") else text
 
 

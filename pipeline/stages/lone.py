@@ -20,7 +20,7 @@ from pipeline.records import (
     Table,
     TabledPage,
 )
-from pipeline.stages.clean import binarise, even_light, grey_of, stroke_width
+from pipeline.stages.clean import even_light, grey_of, ink_of_one_number, stroke_width
 from pipeline.stages.glyph import SIZE
 
 #: Pictures of numbers are brought to about this height, so that strokes are some pixels wide and cheap to handle.
@@ -63,9 +63,7 @@ def single_cell(page: Page) -> TabledPage:
     paper = float(np.percentile(scaled, 90))
     edge = cv2.copyMakeBorder(scaled, _MARGIN, _MARGIN, _MARGIN, _MARGIN, cv2.BORDER_CONSTANT, value=paper)
     even = even_light(edge.astype(np.uint8))
-    # one number on one ground: Otsu's threshold (1979) keeps security printing, which is paler than the pen, out of the ink
-    limit = cv2.threshold(cv2.GaussianBlur(even, (0, 0), 1.0), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
-    ink = np.where(even < limit, binarise(even), 0).astype(np.uint8)
+    ink = ink_of_one_number(even)
     step_x, step_y = width / size[0], height / size[1]
     to_page = np.array([[step_x, 0, -_MARGIN * step_x], [0, step_y, -_MARGIN * step_y], [0, 0, 1]])
     clean = CleanPage(page, even, ink, to_page, stroke_width(ink))

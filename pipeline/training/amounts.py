@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import DataError
 from pipeline.records import Image
-from pipeline.stages.clean import binarise, even_light
+from pipeline.stages.clean import even_light, ink_of_one_number
 from pipeline.stages.glyph import normalise
 
 
@@ -50,8 +50,6 @@ def load_amount_digits(folder: Path) -> tuple[Image, NDArray[np.str_]]:
 
 def _digits(grey: Image, boxes: list[tuple[int, ...]]) -> list[Image]:
     even = even_light(grey)
-    limit = cv2.threshold(cv2.GaussianBlur(even, (0, 0), 1.0), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
-    ink = np.where(even < limit, binarise(even), 0).astype(np.uint8)
-    soft = cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    soft = cv2.dilate(ink_of_one_number(even), np.ones((3, 3), np.uint8))
     dark = np.where(soft > 0, 255 - even, 0).astype(np.uint8)
     return [normalise(dark[max(0, y) : y + h, max(0, x) : x + w]) for x, y, w, h in boxes]
