@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,20 +23,27 @@ class Adam:
         self.steps = 0
         self.means: list[Floats] = [np.zeros_like(p.value) for p in parameters]
         self.squares: list[Floats] = [np.zeros_like(p.value) for p in parameters]
+        self._spare: list[Floats] = [np.empty_like(p.value) for p in parameters]
 
     def step(self, rate: float) -> None:
         """One update with learning rate `rate`."""
         self.steps += 1
         b1, b2 = self.betas
-        scale = rate * np.sqrt(1 - b2**self.steps) / (1 - b1**self.steps)
-        for p, mean, square in zip(self.parameters, self.means, self.squares, strict=True):
+        scale = rate * math.sqrt(1 - b2**self.steps) / (1 - b1**self.steps)
+        for p, mean, square, spare in zip(self.parameters, self.means, self.squares, self._spare, strict=True):
             mean *= b1
-            mean += (1 - b1) * p.gradient
+            mean += np.multiply(p.gradient, 1 - b1, out=spare)
             square *= b2
-            square += (1 - b2) * p.gradient**2
+            np.multiply(p.gradient, p.gradient, out=spare)
+            spare *= 1 - b2
+            square += spare
             if p.decay and self.decay:
                 p.value *= 1 - rate * self.decay
-            p.value -= (scale * mean / (np.sqrt(square) + 1e-8)).astype(np.float32)
+            np.sqrt(square, out=spare)
+            spare += 1e-8
+            np.divide(mean, spare, out=spare)
+            spare *= scale
+            p.value -= spare
 
 
 class Average:
@@ -46,11 +54,12 @@ class Average:
         self.share = share
         self.steps = 0
         self.values: list[Floats] = [p.value.copy() for p in parameters]
+        self._spare: list[Floats] = [np.empty_like(p.value) for p in parameters]
 
     def step(self) -> None:
         """Take the present values in. Early on the average follows faster, so that it forgets the random start."""
         self.steps += 1
         share = min(self.share, self.steps / (self.steps + 10))
-        for p, value in zip(self.parameters, self.values, strict=True):
+        for p, value, spare in zip(self.parameters, self.values, self._spare, strict=True):
             value *= share
-            value += (1 - share) * p.value
+            value += np.multiply(p.value, 1 - share, out=spare)

@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 
 from pipeline.ann.layers import Floats
-from pipeline.ann.network import Architecture, Network, parameter_shapes
+from pipeline.ann.network import Architecture, Network, array_shapes
 from pipeline.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 _TRAILER = b"\nsha256:"
 _DIGEST_LENGTH = 64
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_OPCODES = 10_000
-_KEYS = {"version", "architecture", "labels", "arrays", "calibration", "facts"}
+_MOST_SIDE = 4096
+_KEYS = {"version", "architecture", "size", "labels", "arrays", "calibration", "facts"}
 _ATTACK = "Delete the file."
 _NDARRAY = "numpy.ndarray"
 _OPCODES = frozenset(
@@ -55,6 +56,7 @@ def save_model(model: Model) -> bytes:
     content = {
         "version": FORMAT,
         "architecture": model.network.architecture,
+        "size": model.network.size,
         "labels": model.labels,
         "arrays": [array.astype("<f4") for array in model.network.arrays()],
         "calibration": {name: float(value) for name, value in model.calibration.items()},
@@ -151,15 +153,20 @@ def _checked(content: object, digest: str) -> Model:
         raise ValueError("it is something else")
     if content["version"] > FORMAT:
         raise ModelError("it was made by a newer version", "Upgrade pipeline.")
-    if content["version"] < FORMAT or set(content) != _KEYS:
+    if content["version"] < FORMAT:
+        raise ModelError("it was made by an older version", "Train it anew with `pipeline train`.")
+    if set(content) != _KEYS:
         raise ValueError("its parts have other names")
     architecture: Architecture = tuple(tuple(layer) for layer in content["architecture"])
     if not all(type(part) in (str, int, float) for layer in architecture for part in layer):
         raise ValueError("its layers are not plainly written")
+    size = tuple(content["size"])
+    if len(size) != 2 or not all(type(side) is int and 0 < side <= _MOST_SIDE for side in size):
+        raise ValueError("the size of its images is odd")
     arrays = [_finite(stand_in) for stand_in in content["arrays"]]
-    if [array.shape for array in arrays] != parameter_shapes(architecture):  # before anything of that size is made
+    if [array.shape for array in arrays] != array_shapes(architecture, size):  # before anything of that size is made
         raise ValueError("weights and architecture differ in shape")
-    network = Network(architecture)
+    network = Network(architecture, size)
     network.set_arrays(arrays)
     labels = tuple(content["labels"])
     if len(labels) != network.classes or not all(type(label) is str for label in labels):

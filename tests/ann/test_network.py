@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from pipeline.ann import Architecture, Network
 from pipeline.ann.layers import Floats
 from pipeline.ann.losses import cross_entropy
-from pipeline.ann.network import CHUNK, as_input, parameter_shapes
+from pipeline.ann.network import CHUNK, array_shapes, as_input, measure_norms, multiplications
 from pipeline.ann.optimisers import Adam
 
 SMALL: Architecture = (
-    ("conv", 4, 5),
+    ("conv", 4, 5, 0),
     ("pool",),
+    ("norm",),
     ("relu",),
-    ("conv", 6, 3),
+    ("conv", 6, 3, 1),
     ("pool",),
     ("relu",),
     ("dense", 16),
@@ -35,7 +36,7 @@ def test_an_image_has_the_same_logits_in_whatever_company(n: int) -> None:
     network, batch = Network(SMALL), images(n)
     found = network.logits(batch)
     assert found.shape == (n, 5) and found.dtype == np.float32
-    alone = [network.forward(as_input(batch[i : i + 1]))[:, 0] for i in range(n)]
+    alone = [network.forward(as_input(batch[i : i + 1]))[:, 0].copy() for i in range(n)]
     np.testing.assert_allclose(found, np.array(alone).reshape(n, 5), rtol=1e-4, atol=1e-5)
 
 
@@ -65,31 +66,48 @@ def test_the_same_seed_makes_the_same_network() -> None:
         Network(SMALL, seed=3).arrays(), Network(SMALL, seed=3).arrays(), Network(SMALL).arrays(), strict=True
     ):
         assert np.array_equal(mine, same)
-        assert not mine.any() or not np.array_equal(mine, other)  # biases start at zero
+        assert np.ptp(mine) == 0 or not np.array_equal(mine, other)  # biases and norms start all alike
 
 
 def test_images_need_not_be_square() -> None:
-    network = Network((("conv", 2, 3), ("pool",), ("dense", 3)), size=(9, 14))
+    network = Network((("conv", 2, 3, 0), ("pool",), ("dense", 3)), size=(9, 14))
     assert network.logits(images(4, (9, 14))).shape == (4, 3)
 
 
+def test_a_network_that_ends_in_images_reads_any_width() -> None:
+    """Each strip of its input by itself, as far as the kernel sees."""
+    architecture: Architecture = (("conv", 3, 3, 1), ("pool",), ("relu",), ("pool", "rows"), ("conv", 5, 1, 0))
+    network = Network(architecture, size=(4, 8))
+    wide = images(2, (4, 20))
+    found = network.forward(as_input(wide)).copy()
+    assert found.shape == (5, 1, 10, 2)
+    left = network.forward(as_input(wide[:, :, :12]))
+    np.testing.assert_allclose(found[:, :, :5], left[:, :, :5], rtol=1e-4, atol=1e-5)  # the sixth sees the edge
+
+
 def test_shapes_are_known_before_anything_is_made() -> None:
-    assert parameter_shapes(SMALL) == [array.shape for array in Network(SMALL).arrays()]
-    assert parameter_shapes((("dense", 10**15),)) == [(10**15, 784), (10**15, 1)]
+    assert array_shapes(SMALL) == [array.shape for array in Network(SMALL).arrays()]
+    assert array_shapes((("dense", 10**15),)) == [(10**15, 784), (10**15, 1)]
 
 
 @pytest.mark.parametrize(
     "architecture",
     [
         (),
-        (("conv", 4, 5),),  # ends in images
+        (("conv", 4, 5, 0),),  # ends in images
+        (("pool", "rows"), ("pool",)),  # still too high
+        (("pool", "columns"), ("dense", 2)),
         (("konv", 4, 5), ("dense", 2)),
         (("conv", 4), ("dense", 2)),
-        (("conv", 4, 29), ("dense", 2)),
-        (("conv", 0, 3), ("dense", 2)),
-        (("conv", 4, 0), ("dense", 2)),
-        (("conv", 4, 2.5), ("dense", 2)),
-        (("dense", 2), ("conv", 4, 3)),
+        (("conv", 4, 29, 0), ("dense", 2)),
+        (("conv", 0, 3, 0), ("dense", 2)),
+        (("conv", 4, 0, 0), ("dense", 2)),
+        (("conv", 4, 2.5, 0), ("dense", 2)),
+        (("conv", 4, 3), ("dense", 2)),
+        (("conv", 4, 3, 3), ("dense", 2)),
+        (("conv", 4, 3, -1), ("dense", 2)),
+        (("dense", 2), ("norm", 3)),
+        (("dense", 2), ("conv", 4, 3, 0)),
         (("dense", 2), ("pool",)),
         (*[("pool",)] * 5, ("dense", 2)),
         (("dense", 0),),
@@ -106,7 +124,7 @@ def test_what_does_not_fit_is_refused(architecture: Architecture) -> None:
     with pytest.raises(ValueError, match=r"layer .* is unknown or does not fit|must be dense"):
         Network(architecture)
     with pytest.raises(ValueError, match=r"layer .* is unknown or does not fit|must be dense"):
-        parameter_shapes(architecture)
+        array_shapes(architecture)
 
 
 def test_arrays_move_from_network_to_network() -> None:
@@ -122,17 +140,50 @@ def test_arrays_that_do_not_fit_are_refused_and_change_nothing() -> None:
     network = Network(SMALL)
     before = network.arrays()
     good = Network(SMALL, seed=5).arrays()
-    with pytest.raises(ValueError, match="7 arrays for 8"):
+    with pytest.raises(ValueError, match="9 arrays for a network that has 10"):
         network.set_arrays(good[:-1])
-    with pytest.raises(ValueError, match=r"shape \(1, 5\) for a parameter of shape \(5, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \(1, 4\) for one of shape \(4, 1\)"):
         network.set_arrays([*good[:-1], good[-1].T])
     assert all(np.array_equal(a, b) for a, b in zip(before, network.arrays(), strict=True))
+
+
+def test_a_replica_has_the_same_weights_and_gradients_of_its_own() -> None:
+    network, x, labels = Network(SMALL), as_input(images(6)), np.arange(6) % 5
+    twin = network.replica()
+    for parameter in network.parameters:
+        parameter.value *= 1.5
+    for mine, its in zip(network.parameters, twin.parameters, strict=True):
+        assert np.shares_memory(mine.value, its.value) and not np.shares_memory(mine.gradient, its.gradient)
+    _, gradient = cross_entropy(twin.forward(x, train=True), labels)
+    twin.backward(gradient)
+    assert not any(parameter.gradient.any() for parameter in network.parameters)
+
+
+def test_measured_norms_make_reading_agree_with_training() -> None:
+    """Over the very images that they were measured on, in one batch, the two are the same."""
+    network, batch = Network((("conv", 4, 5, 0), ("pool",), ("norm",), ("relu",), ("dense", 3))), images(32)
+    trained = network.forward(as_input(batch), train=True).copy()
+    assert not np.allclose(network.forward(as_input(batch)), trained, atol=0.1)
+    measure_norms(network, batch, chunk=32)
+    np.testing.assert_allclose(network.forward(as_input(batch)), trained, rtol=1e-3, atol=1e-3)
+    several = images(96)
+    measure_norms(network, several, chunk=32)
+    whole = network.norms()[0].mean.copy(), network.norms()[0].variance.copy()
+    measure_norms(network, several, chunk=96)
+    np.testing.assert_allclose(whole[0], network.norms()[0].mean, rtol=1e-3)
+    np.testing.assert_allclose(whole[1], network.norms()[0].variance, rtol=1e-3)
+
+
+def test_multiplications_are_counted() -> None:
+    assert multiplications((("conv", 4, 5, 0), ("pool",), ("relu",), ("conv", 6, 3, 1), ("dense", 7))) == (
+        24 * 24 * 25 * 4 + 12 * 12 * 9 * 4 * 6 + 12 * 12 * 6 * 7
+    )
 
 
 def test_reseeding_repeats_what_training_draws() -> None:
     network, x = Network(SMALL), as_input(images(6))
     network.reseed(9)
-    first = network.forward(x, train=True)
+    first = network.forward(x, train=True).copy()
     assert not np.array_equal(network.forward(x, train=True), first)
     network.reseed(9)
     np.testing.assert_array_equal(network.forward(x, train=True), first)
@@ -145,7 +196,7 @@ def test_the_gradient_goes_through_the_whole_network() -> None:
 
     A parameter's whole gradient as direction gives the largest change for a step, so that float32 is good for three digits.
     """
-    network = Network((("conv", 3, 3), ("pool",), ("relu",), ("dense", 8), ("relu",), ("dense", 4)), size=(10, 9))
+    network = Network((("conv", 3, 3, 0), ("pool",), ("relu",), ("dense", 8), ("relu",), ("dense", 4)), size=(10, 9))
     x, labels = as_input(images(12, (10, 9))), np.arange(12) % 4
 
     def loss() -> float:
@@ -185,7 +236,7 @@ def crosses(n: int = 80, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.i
     return x, labels
 
 
-TINY: Architecture = (("conv", 4, 3), ("pool",), ("relu",), ("dense", 8), ("relu",), ("dense", 2))
+TINY: Architecture = (("conv", 4, 3, 0), ("pool",), ("relu",), ("dense", 8), ("relu",), ("dense", 2))
 
 
 def test_a_tiny_network_learns_what_can_be_told_apart_and_can_tell_it_in_new_images() -> None:

@@ -13,10 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ann import Architecture, Model, Network, load_model, save_model
+from pipeline.ann.persist import FORMAT
 from pipeline.errors import ModelError
 from tests.ann.opcodes import array_of, as_global, signed, text
 
-ARCHITECTURE: Architecture = (("conv", 2, 5), ("pool",), ("relu",), ("pool",), ("dense", 4), ("dropout", 0.1), ("dense", 3))
+ARCHITECTURE: Architecture = (
+    ("conv", 2, 5, 0),
+    ("pool",),
+    ("norm",),
+    ("relu",),
+    ("pool",),
+    ("dense", 4),
+    ("dropout", 0.1),
+    ("dense", 3),
+)
 LABELS = ("7", "é", "?")
 
 
@@ -29,8 +39,9 @@ def model() -> Model:
 def content(**changes: object) -> dict[str, object]:
     """What a file holds, with changes."""
     whole: dict[str, object] = {
-        "version": 1,
+        "version": FORMAT,
         "architecture": ARCHITECTURE,
+        "size": (28, 28),
         "labels": LABELS,
         "arrays": model().network.arrays(),
         "calibration": {"temperature": 1.25},
@@ -132,7 +143,7 @@ def test_a_single_changed_byte_is_noticed(position: int, change: int) -> None:
 
 
 #: The pickle without the bytes of its large arrays, where a change is just another weight.
-_FEW: Architecture = (("pool",), ("pool",), ("conv", 1, 7), ("dense", 2))
+_FEW: Architecture = (("pool",), ("pool",), ("conv", 1, 7, 0), ("dense", 2))
 _BARE = save_model(Model(Network(_FEW), ("1", "7"), {"temperature": 1.0}, {"epochs": 1}))[:-72]
 
 
@@ -188,7 +199,12 @@ def test_a_file_of_any_size_is_not_even_looked_at() -> None:
 
 def test_a_newer_version_says_what_to_do() -> None:
     with pytest.raises(ModelError, match=r"newer version\. Upgrade"):
-        load_model(packed({"version": 2, "something": "else"}))
+        load_model(packed({"version": FORMAT + 1, "something": "else"}))
+
+
+def test_an_older_version_says_what_to_do() -> None:
+    with pytest.raises(ModelError, match=r"older version\. Train it anew"):
+        load_model(packed({"version": FORMAT - 1, "something": "else"}))
 
 
 def without(key: str) -> dict[str, object]:
@@ -212,6 +228,13 @@ WRONG: dict[str, object] = {
     "one more part": content(extra=1),
     "architecture is a number": content(architecture=5),
     "architecture is empty": content(architecture=()),
+    "no size": without("size"),
+    "size is a number": content(size=28),
+    "size of three": content(size=(28, 28, 1)),
+    "size of fractions": content(size=(28.0, 28.0)),
+    "size zero": content(size=(0, 28)),
+    "size of another": content(size=(28, 36)),
+    "enormous size": content(size=(10**9, 10**9)),
     "unknown layer": content(architecture=(("lstm", 4),)),
     "layer in a layer": content(architecture=((("dense", 3),),)),
     "layer without end": content(architecture=(*ARCHITECTURE[:-1], ("dense", 2**400))),

@@ -1,0 +1,105 @@
+"""Connectionist temporal classification against the sum over all paths, one by one, and against PyTorch."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline.ann.ctc import best_text, ctc_loss, log_softmax
+
+CLASSES = 4  # a, b, c and the blank
+
+
+def logits(steps: int, n: int = 1, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(0, 1.5, (CLASSES, steps, n)).astype(np.float32)
+
+
+def text_of(path: tuple[int, ...], silent: frozenset[int]) -> list[int]:
+    """What a path says: marks that stand for nothing are pauses, then repeats are joined."""
+    heard = [CLASSES - 1 if guess in silent else guess for guess in path]
+    return [guess for guess, _ in itertools.groupby(heard) if guess != CLASSES - 1]
+
+
+def by_hand(given: NDArray[np.float32], text: list[int], silent: frozenset[int] = frozenset()) -> float:
+    """The negative log of the sum over every path there is."""
+    chances = np.exp(log_softmax(given)).astype(np.float64)
+    total = 0.0
+    for path in itertools.product(range(CLASSES), repeat=given.shape[1]):
+        if text_of(path, silent) == text:
+            total += float(np.prod([chances[guess, t] for t, guess in enumerate(path)]))
+    return -float(np.log(total))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.lists(st.integers(0, 2), max_size=3), st.integers(0, 99))
+def test_the_loss_is_the_sum_over_all_paths(steps: int, text: list[int], seed: int) -> None:
+    given_ = logits(steps, seed=seed)[:, :, 0]
+    needed = len(text) + sum(a == b for a, b in itertools.pairwise(text))
+    loss, gradient = ctc_loss(given_[:, :, None], [text])
+    if needed > steps:
+        assert loss == 0 and not gradient.any()
+    else:
+        assert loss == pytest.approx(by_hand(given_, text), rel=1e-5, abs=1e-6)
+
+
+def test_marks_that_the_label_leaves_out_may_be_there_or_not() -> None:
+    given_, text = logits(5)[:, :, 0], [0, 2]
+    silent = np.array([[False, True, False, False]])
+    loss, _ = ctc_loss(given_[:, :, None], [text], silent)
+    assert loss == pytest.approx(by_hand(given_, text, frozenset({1})), rel=1e-5)
+    assert loss < by_hand(given_, text)
+
+
+@pytest.mark.parametrize("with_silent", [False, True])
+def test_the_gradient_is_the_derivative(with_silent: bool) -> None:
+    given_ = logits(6, 3).astype(np.float64)
+    texts = [[0, 0], [], [2, 1, 0]]
+    silent = np.array([[False, True, False, False], [True, False, False, False], [False] * 4]) if with_silent else None
+    _, gradient = ctc_loss(given_.astype(np.float32), texts, silent)
+    step = 1e-2
+    for place in np.ndindex(given_.shape):
+        values = []
+        for sign in (1, -1):
+            moved = given_.copy()
+            moved[place] += sign * step
+            values.append(ctc_loss(moved.astype(np.float32), texts, silent)[0])
+        assert gradient[place] == pytest.approx((values[0] - values[1]) / (2 * step), abs=2e-4)
+
+
+def test_examples_do_not_mix() -> None:
+    given_, texts = logits(7, 4), [[0], [1, 1, 2], [], [2, 0]]
+    loss, gradient = ctc_loss(given_, texts)
+    alone = [ctc_loss(given_[:, :, i : i + 1], [text]) for i, text in enumerate(texts)]
+    assert loss == pytest.approx(np.mean([one for one, _ in alone]), rel=1e-6)
+    np.testing.assert_allclose(gradient, np.concatenate([g for _, g in alone], axis=2) / 4, atol=1e-6)
+
+
+def test_it_is_what_pytorch_has() -> None:
+    torch = pytest.importorskip("torch")
+    given_, texts = logits(9, 3, seed=5), [[0, 1], [2, 2, 1], [1]]
+    theirs = torch.from_numpy(given_.transpose(1, 2, 0).copy()).requires_grad_()
+    loss = torch.nn.functional.ctc_loss(
+        theirs.log_softmax(2),
+        torch.tensor([letter for text in texts for letter in text]),
+        torch.full((3,), 9),
+        torch.tensor([len(text) for text in texts]),
+        blank=CLASSES - 1,
+        reduction="sum",
+    )
+    (loss / 3).backward()
+    mine, gradient = ctc_loss(given_, texts)
+    assert mine == pytest.approx(loss.item() / 3, rel=1e-5)
+    np.testing.assert_allclose(gradient, theirs.grad.numpy().transpose(2, 0, 1), atol=1e-5)
+
+
+def test_the_best_text_joins_repeats_and_leaves_pauses_out() -> None:
+    guesses = [3, 0, 0, 3, 0, 2, 2, 3]
+    logs = np.full((CLASSES, len(guesses)), -9, np.float32)
+    logs[guesses, np.arange(len(guesses))] = 0
+    assert best_text(logs) == [0, 0, 2]
+    assert best_text(logs[:, :0]) == []
