@@ -66,11 +66,12 @@ def _different(ways: list[Way], most: int) -> list[Way]:
     return heapq.nlargest(most, best.values(), key=lambda w: (w.score, w.text))
 
 
-def logs(row: Floats, labels: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-    """Log probabilities of the wanted labels, those that are next to impossible left out."""
-    out = {}
-    for label in wanted:
-        p = float(row[labels.index(label)])
-        if p > 1e-5:
-            out[label] = float(np.log(p))
-    return out
+def logs(row: Floats, labels: Sequence[str], wanted: Sequence[str], alike: Mapping[str, str] | None = None) -> dict[str, float]:
+    """Log probabilities of the wanted labels, those that are next to impossible left out.
+
+    `alike` names labels that can't be meant here, and as what they are then read.
+    """
+    chances = {label: float(row[labels.index(label)]) for label in wanted}
+    for other, label in (alike or {}).items():
+        chances[label] += float(row[labels.index(other)])
+    return {label: float(np.log(p)) for label, p in chances.items() if p > 1e-5}

@@ -120,7 +120,7 @@ def _digit_heights(page: ScoredPage) -> list[float]:
 def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line) -> dict[str, float]:
     """What a segment can be in a number. Large ink is a digit, small ink a point, a dash or dirt."""
     tall, wide = s.box.height / line.height, s.box.width / line.height
-    scores = logs(row, labels, _DIGITS)
+    scores = logs(row, labels, _DIGITS, {"/": "1"})  # a 1 may lean as far as a slash
     if tall < 0.45:  # too low for a digit
         scores = {label: log + _log_slope(tall, 0.30, 0.45) for label, log in scores.items()}
     leading = float(np.log(0.15)) if s.first == 0 else 0.0  # few numbers begin with a point or a minus sign

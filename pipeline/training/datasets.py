@@ -8,10 +8,12 @@ A data folder holds `mnist/` (the four idx files, gzipped or not; they may also 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import math
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -22,13 +24,19 @@ from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
 from pipeline.training.amounts import load_amount_digits
+from pipeline.training.lookalikes import Lookalikes
+from pipeline.training.marks import make_marks
 from pipeline.training.negatives import make_negatives
+from pipeline.training.nist import load_nist
 from pipeline.training.printed import make_printed
 
 #: What the network's outputs mean; "?" is ink that is no single character.
-LABELS: tuple[str, ...] = (*"0123456789ABCDEF+-.", "?")
+LABELS: tuple[str, ...] = (*"0123456789ABCDEF+-./", "?")
 #: The last images of MNIST's training set, never trained on: choices and calibration are made on them.
 HELD_OUT = 5000
+#: Non-characters made of the digits held out, and what the names of their kinds begin with.
+NEGATIVES_HELD_OUT = 5500
+NON_CHARACTERS = "non-character: "
 
 #: Letters have a hundred examples each where digits have thousands.
 _SCARCE = [LABELS.index(letter) for letter in "ABCDEF"]
@@ -54,8 +62,21 @@ class Corpus:
 
     train: Examples
     order: NDArray[np.int64]
-    validation: Examples
+    validation_parts: tuple[tuple[str, Examples], ...]  # by where they come from
     sources: tuple[str, ...]
+
+    @property
+    def validation(self) -> Examples:
+        """All that is held out, together."""
+        return _join([examples for _, examples in self.validation_parts])
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells whether two corpora are the same."""
+        hasher = hashlib.sha256()
+        for array in (self.train.images, self.train.labels, self.order):
+            hasher.update(array.tobytes())
+        return hasher.hexdigest()
 
     def epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:
         """The order of one epoch, shuffled."""
@@ -79,7 +100,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     if split < 1:
         raise DataError(f"the MNIST files in {folder} have only {len(mnist):,} images, of which {HELD_OUT:,} are held out")
     parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 1, held_out=0.0)]
-    held_out = [Examples(mnist.images[split:], mnist.labels[split:])]
+    validation = [("MNIST", Examples(mnist.images[split:], mnist.labels[split:]))]
     for name, loader, repeat in _EXTRAS:
         file = folder / "digits" / name
         if file.is_file():
@@ -88,30 +109,39 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     if (amounts / "labels.csv").is_file():
         parts.append(_Part("orand_car_a", _labelled(*load_amount_digits(amounts)), 2))
     parts.append(_Part("printed digits", _labelled(*make_printed(rng)), 1))
-    parts.append(_Part("dots and dashes", _labelled(*_dots_and_dashes(rng)), 1))
-    confusing = mnist.images[:split][mnist.labels[:split] != 1]
-    parts.append(_Part("non-characters", _all("?", make_negatives(confusing, rng)), 1))
+    parts.append(_Part("drawn marks", _labelled(*make_marks(rng)), 1))
+    confusing = mnist.images[mnist.labels != 1]
+    first_held_out = int((mnist.labels[:split] != 1).sum())
+    lookalikes = Lookalikes(mnist.images[:split], mnist.labels[:split])
+    negatives, _ = make_negatives(confusing[:first_held_out], rng, is_digit=lookalikes)
+    parts.append(_Part("non-characters", _all("?", negatives), 1, held_out=0.0))
+    negatives, kinds = make_negatives(confusing[first_held_out:], rng, NEGATIVES_HELD_OUT, lookalikes)
+    for kind in dict.fromkeys(kinds.tolist()):
+        validation.append((f"{NON_CHARACTERS}{kind}", _all("?", negatives[kinds == kind])))
 
     train, order, start = [], [], 0
     for part in parts:
         index = np.arange(len(part.examples))
         chosen = rng.random(len(index)) < part.held_out
-        held_out.append(_take(part.examples, index[chosen]))
+        if chosen.any():
+            validation.append((part.name, _take(part.examples, index[chosen])))
         kept = _take(part.examples, index[~chosen])
         train.append(kept)
         times = np.where(np.isin(kept.labels, _SCARCE), part.repeat * _SCARCE_REPEAT, part.repeat)
         order.append(np.repeat(np.arange(start, start + len(kept)), times))
         start += len(kept)
     names = tuple(f"{part.name} ({len(part.examples)} × {part.repeat})" for part in parts)
-    return Corpus(_join(train), np.concatenate(order), _join(held_out), names)
+    return Corpus(_join(train), np.concatenate(order), tuple(validation), names)
 
 
 def load_test(folder: Path) -> Iterator[tuple[str, Examples]]:
-    """The test sets, which only measure: MNIST's, and ARDIS's where it is there."""
+    """The sets that only measure, never seen in training: MNIST's test set, and ARDIS's and NIST's where they are there."""
     yield "MNIST test", load_mnist(folder, "t10k")
-    ardis = folder / "digits" / "ardis_test.npz"
+    ardis, nist = folder / "digits" / "ardis_test.npz", folder / "digits" / "nist_300dpi.npz"
     if ardis.is_file():
         yield "ARDIS test", _extra(ardis, _plain, np.random.default_rng(0))
+    if nist.is_file():
+        yield "NIST 300 dpi", Examples(*load_nist(nist))
 
 
 @dataclass(frozen=True)
@@ -167,27 +197,22 @@ def _stretched(arrays: Arrays, rng: np.random.Generator) -> Examples:
     return _labelled(_stack([normalise(i) for i in images]), arrays["y"].astype(str)[kept])
 
 
-def _scanned(arrays: Arrays, rng: np.random.Generator) -> Examples:
-    """NIST digits at 300 dpi, one bit: brought to the sizes at which people scan, from 13 to 45 pixels high."""
-    images, start = [], 0
-    pixels = arrays["pixels"].astype(np.uint8)
-    for height, width in arrays["shapes"].astype(int):
-        digit = pixels[start : start + height * width].reshape(height, width)
-        start += height * width
-        digit = np.pad(digit * np.uint8(255 // max(1, int(digit.max()))), 4)
-        scale = rng.uniform(13, 45) / height
-        soft = cv2.GaussianBlur(digit, (0, 0), float(rng.uniform(0.5, 1.2)) / min(scale, 1.0))
-        images.append(cv2.resize(soft, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8))
-    return _labelled(_stack([normalise(i) for i in images]), arrays["y"].astype(str))
-
-
 def _symbols(arrays: Arrays, rng: np.random.Generator) -> Examples:
-    """BHMSDS: digits and plus, black on white. Its dots and minus signs lost their size, its other marks are not read."""
-    names = {**{d: d for d in "0123456789"}, "plus": "+"}
-    kept = np.isin(arrays["y"], list(names))
-    images = _renormalised(255 - arrays["x"][kept].astype(np.uint8))
-    return _labelled(images, np.array([names[str(n)] for n in arrays["y"][kept]]))
+    """BHMSDS: digits, plus and slash, black on white. Its dots and minus signs lost their size, its letters are not read."""
+    names = {**{d: d for d in "0123456789"}, "plus": "+", "slash": "/"}
+    images = 255 - arrays["x"].astype(np.uint8)
+    kept = [i for i, name in enumerate(arrays["y"]) if name in names and (name != "slash" or _leans(images[i]))]
+    return _labelled(_renormalised(images[kept]), np.array([names[str(arrays["y"][i])] for i in kept]))
 
+
+def _leans(image: Image) -> bool:
+    """Whether a slash leans further than ones do; those that don't can't be told from them."""
+    moments = cv2.moments(image)
+    return -moments["mu11"] > _SLASH * moments["mu02"]
+
+
+#: How far a slash leans, at least, as its shift to the right over its height.
+_SLASH = 0.6
 
 #: Letters that nobody can tell from digits, or from A to F, out of context.
 _AMBIGUOUS = frozenset("OoQIlijZzSsqgbGTtcefadPpRyYJhLU")
@@ -211,7 +236,6 @@ def _letters(key: str) -> Loader:
 
 #: File → how to load it, and how often an epoch shows it.
 _EXTRAS: tuple[tuple[str, Loader, int], ...] = (
-    ("nist_300dpi.npz", _scanned, 2),
     ("ardis_train.npz", _plain, 1),
     ("usps_train.npz", _stretched, 1),
     ("semeion.npz", _stretched, 1),
@@ -220,22 +244,6 @@ _EXTRAS: tuple[tuple[str, Loader, int], ...] = (
     ("chars74k_28.npz", _letters("x"), 2),
     ("choice62.npz", _letters("xbin"), 2),
 )
-
-
-def _dots_and_dashes(rng: np.random.Generator, n: int = 1200) -> tuple[Image, NDArray[np.str_]]:
-    images, labels = [], []
-    for i in range(n):
-        canvas = np.zeros((64, 64), np.uint8)
-        if i % 2:
-            axes = (int(rng.integers(3, 8)), int(rng.integers(3, 6)))
-            cv2.ellipse(canvas, (32, 32), axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
-        else:
-            half, tilt, bend = rng.uniform(10, 26), rng.uniform(-6, 6), rng.uniform(-3, 3)
-            points = [(32 - half, 32 + tilt), (32, 32 + bend), (32 + half, 32 - tilt)]
-            cv2.polylines(canvas, [np.array(points, np.int32)], False, 255, int(rng.integers(3, 7)), cv2.LINE_AA)
-        images.append(normalise(cv2.GaussianBlur(canvas, (0, 0), 1.0).astype(np.uint8)))
-        labels.append("." if i % 2 else "-")
-    return _stack(images), np.array(labels)
 
 
 def _renormalised(images: NDArray[np.generic]) -> Image:

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.records import Image
-from pipeline.stages.glyph import normalise
+from pipeline.stages.glyph import SIZE, normalise
+
+#: Whether images (n, 28, 28) look like digits.
+Test = Callable[[Image], NDArray[np.bool_]]
 
 
-def make_negatives(digits: Image, rng: np.random.Generator, n: int = 14_000) -> Image:
-    """(n, 28, 28), white on black, from digits (m, 28, 28) other than 1."""
-    makers = (_pair, _pair, _pair, _digit_and_part, _digit_and_part, _part, _struck_out, _ruling_corner, _specks)
-    images: list[Image] = []
-    while len(images) < n:
-        image = makers[len(images) % len(makers)](digits, rng)
-        images.append(normalise(image))
-    return np.stack(images)
+def make_negatives(
+    digits: Image, rng: np.random.Generator, n: int = 20_000, is_digit: Test | None = None
+) -> tuple[Image, NDArray[np.str_]]:
+    """At most n images (28, 28), white on black, from digits (m, 28, 28) other than 1; and of each, the name of its kind.
+
+    What `is_digit` takes for a digit is made anew; the few that are taken for one again and again are left out.
+    """
+    turns = [(name, make) for name, make, times in _KINDS for _ in range(times)]
+    chosen = [turns[i % len(turns)] for i in range(n)]
+    images = np.stack([normalise(make(digits, rng)) for _, make in chosen])
+    bad = is_digit(images) if is_digit else np.zeros(n, bool)
+    for _ in range(_TRIES):
+        again = np.flatnonzero(bad)
+        if is_digit is None or not again.size:
+            break
+        images[again] = np.stack([normalise(chosen[i][1](digits, rng)) for i in again])
+        bad[again] = is_digit(images[again])
+    return images[~bad], np.array([name for name, _ in chosen])[~bad]
+
+
+#: Times that a non-character which looks like a digit is made anew.
+_TRIES = 6
 
 
 def _any(digits: Image, rng: np.random.Generator) -> Image:
@@ -48,12 +68,13 @@ def _digit_and_part(digits: Image, rng: np.random.Generator) -> Image:
 
 
 def _part(digits: Image, rng: np.random.Generator) -> Image:
-    """Some of a digit; never so little that it could be a 1."""
+    """Some of a digit; never so slim that it could be a 1, nor so low that it could be a dash or a speck."""
     while True:
         digit = _any(digits, rng)
-        cut = round(digit.shape[1] * rng.uniform(0.35, 0.65))
-        part: Image = digit[:, :cut] if rng.random() < 0.5 else digit[:, cut:]
-        if part.any() and part.shape[1] > 0.4 * part.shape[0]:
+        kept = round(digit.shape[1] * rng.uniform(0.35, 0.55))
+        part: Image = digit[:, :kept] if rng.random() < 0.5 else digit[:, -kept:]
+        rows = np.flatnonzero(part.max(axis=1, initial=0) > 32)
+        if kept and rows.size > 0.55 * len(digit) and part.shape[1] > 0.4 * part.shape[0]:
             return part
 
 
@@ -92,3 +113,24 @@ def _specks(digits: Image, rng: np.random.Generator) -> Image:
         x, y = rng.integers(2, 38, 2)
         cv2.circle(canvas, (int(x), int(y)), int(rng.integers(1, 4)), 255, -1)
     return canvas
+
+
+def _blank(digits: Image, rng: np.random.Generator) -> Image:
+    """Paper: nothing at all, or grain too faint to be ink, that the contrast has raised."""
+    canvas = np.zeros((SIZE, SIZE), np.uint8)
+    if rng.random() < 0.8:
+        grain = cv2.GaussianBlur(rng.normal(0, 1, canvas.shape), (0, 0), float(rng.uniform(0.5, 2.5)))
+        canvas = np.clip(grain / grain.std() * rng.uniform(15, 45), 0, 255).astype(np.uint8)
+    return canvas
+
+
+#: The kinds, how each is made, and how often: wrong cuts of touching digits are what readers meet most.
+_KINDS: tuple[tuple[str, Callable[[Image, np.random.Generator], Image], int], ...] = (
+    ("two digits", _pair, 3),
+    ("a digit and a part", _digit_and_part, 2),
+    ("half a digit", _part, 2),
+    ("struck out", _struck_out, 1),
+    ("piece of ruling", _ruling_corner, 1),
+    ("specks", _specks, 1),
+    ("blank", _blank, 1),
+)

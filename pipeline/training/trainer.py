@@ -1,27 +1,42 @@
-"""Trains the network: epochs of augmented batches, averaged weights, checkpoints that a killed run goes on from."""
+"""Trains the network: epochs of augmented batches, averaged weights, checkpoints that a killed run goes on from.
+
+Batches are learned from by two threads at a time; NumPy's own matrix product should then have one thread only, which is what
+`pipeline train` sees to.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.ann import Architecture, Network
 from pipeline.ann.losses import cross_entropy
-from pipeline.ann.network import as_input
 from pipeline.ann.optimisers import Adam, Average
-from pipeline.errors import DataError
-from pipeline.files import write_atomically
-from pipeline.records import Floats, Image
-from pipeline.training.augment import Augmenter
+from pipeline.records import Image
+from pipeline.training.ahead import Ahead
+from pipeline.training.augment import Work, augmented
+from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.datasets import LABELS, Corpus, Examples, Labels
+from pipeline.training.learner import PARTS, Learner, Loss, settle
 
-#: Examples that are augmented together, in a thread beside the one that trains.
-_AHEAD = 4096
+#: Examples, about, that are augmented together.
+_AUGMENTED = 4096
+#: Examples from which mean and variance of the averaged network's norms are taken.
+_MEASURED = 4096
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A stretch of a run, at whose start the rate is raised anew (Loshchilov & Hutter 2017, SGDR: warm restarts)."""
+
+    epochs: int
+    rate: float  # at its highest; then down to nothing along a half cosine
+    scanned: float  # share of the examples that look as if they came from a scanner
 
 
 @dataclass(frozen=True)
@@ -29,23 +44,31 @@ class Recipe:
     """All choices of a training run."""
 
     architecture: Architecture = (
-        ("conv", 32, 5),
-        ("pool",),
-        ("relu",),
-        ("conv", 64, 5),
-        ("pool",),
-        ("relu",),
-        ("dense", 256),
-        ("relu",),
-        ("dropout", 0.4),
-        ("dense", len(LABELS)),
+        *(("conv", 32, 5, 0), ("pool",), ("norm",), ("relu",)),
+        *(("conv", 64, 3, 1), ("norm",), ("relu",)),
+        *(("conv", 64, 3, 1), ("pool",), ("norm",), ("relu",)),
+        *(("conv", 128, 3, 0), ("norm",), ("relu",)),
+        *(("dropout", 0.4), ("dense", 128), ("relu",), ("dropout", 0.4), ("dense", len(LABELS))),
     )
-    epochs: int = 14
+    legs: tuple[Leg, ...] = (Leg(28, 2e-3, 0.3), Leg(8, 6e-4, 0.1))
     batch: int = 64
-    rate: float = 1.5e-3  # at its highest, after the first epoch; then down to nothing along a half cosine
     decay: float = 1e-2
-    smoothing: float = 0.03  # of the labels: hands unlike those it knows should leave the network in doubt
+    smoothing: float = 0.02  # of the labels: hands unlike those it knows should leave the network in doubt
     seed: int = 1
+
+    @property
+    def epochs(self) -> int:
+        """Of all legs."""
+        return sum(leg.epochs for leg in self.legs)
+
+    def leg(self, epoch: float) -> tuple[Leg, int]:
+        """The leg that an epoch, counted from 0, belongs to, and the epochs before that leg."""
+        before = 0
+        for leg in self.legs[:-1]:
+            if epoch < before + leg.epochs:
+                return leg, before
+            before += leg.epochs
+        return self.legs[-1], before
 
 
 @dataclass(frozen=True)
@@ -54,31 +77,52 @@ class Progress:
 
     epoch: int
     loss: float
-    validation: float  # share of the validation examples that the averaged weights get right
+    validation: float  # share of the validation examples of all kinds that the averaged weights get right
+    digits: float  # the same of the MNIST digits among them
+    seconds: float  # that the epoch took
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with averaged weights, and how it got there, epochs before a checkpoint included."""
+
+    network: Network
+    history: tuple[Progress, ...]
 
 
 Report = Callable[[Progress], None]
+#: Told during an epoch: its number, and the share of it that is done.
+Tick = Callable[[int, float], None]
 
 
-def train(corpus: Corpus, recipe: Recipe, checkpoint: Path | None = None, report: Report | None = None) -> Network:
-    """A trained network, with averaged weights. A checkpoint of the same recipe is gone on from, and kept up to date.
+def train(
+    corpus: Corpus, recipe: Recipe, checkpoint: Path | None = None, report: Report | None = None, tick: Tick | None = None
+) -> Trained:
+    """Trains a network. A checkpoint of the same recipe and data is gone on from, and kept up to date.
 
     Raises DataError for a checkpoint that can't be read.
     """
     network = Network(recipe.architecture, seed=recipe.seed)
     optimiser, average = Adam(network.parameters, recipe.decay), Average(network.parameters)
-    state = _State(network, optimiser, average, recipe)
-    first = state.load(checkpoint) if checkpoint else 0
+    state = Checkpoint(checkpoint, f"{recipe!r} {corpus.digest}", network, optimiser, average)
+    history = [Progress(int(row[0]), *row[1:]) for row in state.load()]
     averaged = Network(recipe.architecture)
-    for epoch in range(first, recipe.epochs):
-        loss = _epoch(network, optimiser, average, corpus, recipe, epoch)
-        averaged.set_arrays(average.values)
-        if checkpoint:
-            state.save(checkpoint, epoch + 1)
-        if report:
-            report(Progress(epoch + 1, loss, accuracy(averaged, corpus.validation)))
-    averaged.set_arrays(average.values)
-    return averaged
+    sample = corpus.train.images[corpus.epoch(np.random.default_rng(recipe.seed))[:_MEASURED]]
+    validation = corpus.validation
+    mnist = corpus.validation_parts[0][1]
+    with Ahead(augmented) as ahead, ThreadPoolExecutor(PARTS) as threads:
+        learner = Learner(network, threads)
+        for epoch in range(len(history), recipe.epochs):
+            started = time.monotonic()
+            loss = _epoch(learner, optimiser, average, corpus, recipe, epoch, ahead, tick)
+            settle(averaged, average, augmented((sample, recipe.leg(epoch)[0].scanned, (recipe.seed,))))
+            shares = accuracy(averaged, validation), accuracy(averaged, mnist)
+            history.append(Progress(epoch + 1, loss, *shares, time.monotonic() - started))
+            state.save([astuple(progress) for progress in history])
+            if report:
+                report(history[-1])
+    settle(averaged, average, augmented((sample, recipe.legs[-1].scanned, (recipe.seed,))))
+    return Trained(averaged, tuple(history))
 
 
 def accuracy(network: Network, examples: Examples) -> float:
@@ -104,71 +148,47 @@ def fit_temperature(network: Network, examples: Examples) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def _epoch(network: Network, optimiser: Adam, average: Average, corpus: Corpus, recipe: Recipe, epoch: int) -> float:
+def _epoch(
+    learner: Learner,
+    optimiser: Adam,
+    average: Average,
+    corpus: Corpus,
+    recipe: Recipe,
+    epoch: int,
+    ahead: Ahead[Work, Image],
+    tick: Tick | None,
+) -> float:
     """One pass; everything random in it comes from the recipe's seed and the epoch's number. Returns the mean loss."""
-    rng = np.random.default_rng((recipe.seed, epoch))
-    network.reseed(recipe.seed * 10_007 + epoch)
-    order = corpus.epoch(rng)
+    learner.reseed(recipe.seed * 10_007 + epoch)
+    order = corpus.epoch(np.random.default_rng((recipe.seed, epoch)))
     order = order[: len(order) // recipe.batch * recipe.batch]
     steps, losses = len(order) // recipe.batch, []
-    for step, (images, labels) in enumerate(_batches(corpus.train, order, recipe.batch, Augmenter(rng))):
-        loss, gradient = cross_entropy(network.forward(as_input(images), train=True), labels, recipe.smoothing)
-        network.backward(gradient)
+    labels = corpus.train.labels[order].reshape(steps, recipe.batch)
+    part = max(1, _AUGMENTED // recipe.batch) * recipe.batch
+    scanned = recipe.leg(epoch)[0].scanned
+    work = (
+        (corpus.train.images[order[start : start + part]], scanned, (recipe.seed, epoch, number))
+        for number, start in enumerate(range(0, len(order), part))
+    )
+    batches = (made[start : start + recipe.batch] for made in ahead.each(work) for start in range(0, len(made), recipe.batch))
+    for step, images in enumerate(batches):
+        parts = [slice(part, None, PARTS) for part in range(PARTS)]
+        losses.append(learner.learn([(images[part], _loss(labels[step, part], recipe.smoothing)) for part in parts]))
         optimiser.step(_rate(recipe, epoch + step / steps))
         average.step()
-        losses.append(loss)
+        if tick:
+            tick(epoch + 1, (step + 1) / steps)
     return float(np.mean(losses)) if losses else 0.0
 
 
-def _batches(examples: Examples, order: Labels, size: int, augment: Augmenter) -> Iterator[tuple[Image, Labels]]:
-    ahead = max(size, _AHEAD // size * size)
-    parts = [order[i : i + ahead] for i in range(0, len(order), ahead)]
-    with ThreadPoolExecutor(1) as thread:  # one, so that the generator is drawn from in a fixed order
-        pending = [thread.submit(augment, examples.images[part]) for part in parts[:1]]
-        for i, part in enumerate(parts):
-            images = pending.pop().result()
-            if i + 1 < len(parts):
-                pending.append(thread.submit(augment, examples.images[parts[i + 1]]))
-            labels = examples.labels[part]
-            for start in range(0, len(part), size):
-                yield images[start : start + size], labels[start : start + size]
+def _loss(labels: Labels, smoothing: float) -> Loss:
+    return lambda logits: cross_entropy(logits, labels, smoothing)
 
 
 def _rate(recipe: Recipe, epoch: float) -> float:
-    """Learning rate: a straight climb over the first epoch, then a half cosine down to zero."""
+    """Learning rate: a straight climb over the first epoch of all, and in every leg a half cosine down to zero."""
     if epoch < 1:
-        return recipe.rate * max(epoch, 0.02)
-    return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * (epoch - 1) / max(1, recipe.epochs - 1))))
-
-
-class _State:
-    """What a checkpoint holds: weights, the optimiser's moments, the average, and the recipe they belong to."""
-
-    def __init__(self, network: Network, optimiser: Adam, average: Average, recipe: Recipe) -> None:
-        self.network, self.optimiser, self.average, self.recipe = network, optimiser, average, repr(recipe)
-
-    def _arrays(self) -> list[Floats]:
-        weights = [p.value for p in self.network.parameters]
-        return [*weights, *self.optimiser.means, *self.optimiser.squares, *self.average.values]
-
-    def save(self, file: Path, epoch: int) -> None:
-        stream = io.BytesIO()
-        arrays = {f"a{i}": array for i, array in enumerate(self._arrays())}
-        np.savez(stream, recipe=self.recipe, epoch=epoch, steps=self.optimiser.steps, **arrays)  # type: ignore[arg-type]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, stream.getvalue())
-
-    def load(self, file: Path) -> int:
-        """The number of epochs done; 0 without a checkpoint of this recipe. Raises DataError for one that can't be read."""
-        if not file.is_file():
-            return 0
-        try:
-            with np.load(file, allow_pickle=False) as saved:
-                if str(saved["recipe"]) != self.recipe:
-                    return 0
-                for i, array in enumerate(self._arrays()):
-                    array[...] = saved[f"a{i}"]
-                self.optimiser.steps = self.average.steps = int(saved["steps"])
-                return int(saved["epoch"])
-        except Exception as error:  # a damaged archive can raise anything
-            raise DataError(f"the checkpoint {file} is damaged: {error}", "Delete it to train from the start.") from error
+        return recipe.legs[0].rate * max(epoch, 0.02)
+    leg, before = recipe.leg(epoch)
+    top = max(before, 1)
+    return leg.rate * 0.5 * (1 + float(np.cos(np.pi * (epoch - top) / max(1, before + leg.epochs - top))))

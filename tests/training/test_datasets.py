@@ -16,12 +16,13 @@ from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
 from pipeline.training import datasets
-from pipeline.training.datasets import LABELS, Corpus, Examples, _dots_and_dashes, load_corpus, load_mnist, load_test
-from pipeline.training.negatives import make_negatives
+from pipeline.training.datasets import LABELS, NON_CHARACTERS, Corpus, Examples, load_corpus, load_mnist, load_test
+from pipeline.training.marks import make_marks
+from pipeline.training.negatives import Test, make_negatives
 from pipeline.training.printed import make_printed
 from tests.training.datafolder import HELD_OUT, TESTED, TRAINED, cropped, digits, idx, write_mnist
 
-DOTS = 300
+MARKS = 300
 IMAGES = "train-images-idx3-ubyte"
 DIGIT_LABELS = "train-labels-idx1-ubyte"
 
@@ -30,8 +31,12 @@ def nothing_printed(_: np.random.Generator) -> tuple[Image, NDArray[np.str_]]:
     return np.zeros((0, 28, 28), np.uint8), np.zeros(0, str)
 
 
-def no_negatives(*_: object) -> Image:
-    return np.zeros((0, 28, 28), np.uint8)
+def no_negatives(*_: object, **__: object) -> tuple[Image, NDArray[np.str_]]:
+    return np.zeros((0, 28, 28), np.uint8), np.zeros(0, str)
+
+
+def marks() -> tuple[Image, NDArray[np.str_]]:
+    return make_marks(np.random.default_rng(0), MARKS)
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,7 @@ def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "HELD_OUT", HELD_OUT)
     monkeypatch.setattr(datasets, "make_printed", nothing_printed)
     monkeypatch.setattr(datasets, "make_negatives", no_negatives)
-    monkeypatch.setattr(datasets, "_dots_and_dashes", partial(_dots_and_dashes, n=DOTS))
+    monkeypatch.setattr(datasets, "make_marks", lambda _: marks())
 
 
 @pytest.fixture
@@ -60,13 +65,14 @@ def names(examples: Examples) -> list[str]:
 
 
 def extras(corpus: Corpus) -> Examples:
-    """What came from further sets, held out or not: neither MNIST nor drawn dots and dashes."""
+    """What came from further sets, held out or not: neither MNIST nor drawn marks."""
     parts = [
         Examples(corpus.train.images[TRAINED:], corpus.train.labels[TRAINED:]),
         Examples(corpus.validation.images[HELD_OUT:], corpus.validation.labels[HELD_OUT:]),
     ]
     images, labels = np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts])
-    kept = ~np.isin(labels, [LABELS.index("."), LABELS.index("-")])
+    drawn = {image.tobytes() for image in marks()[0]}
+    kept = np.array([image.tobytes() not in drawn for image in images], bool)
     return Examples(images[kept], labels[kept])
 
 
@@ -97,22 +103,29 @@ def test_non_characters_are_made_of_training_images_and_are_not_ones(folder: Pat
     """A digit of a held-out image would be half known; half a 1 is still a 1."""
     given: list[Image] = []
 
-    def record(images: Image, _: np.random.Generator) -> Image:
+    def record(
+        images: Image, rng: np.random.Generator, n: int = 20, is_digit: Test | None = None
+    ) -> tuple[Image, NDArray[np.str_]]:
         given.append(images)
-        return no_negatives()
+        return make_negatives(images, rng, 22)
 
     monkeypatch.setattr(datasets, "make_negatives", record)
-    load_corpus(folder)
+    corpus = load_corpus(folder)
     images, labels = digits()
     assert prints(given[0]) == prints(images[:TRAINED][labels[:TRAINED] != 1])
+    assert prints(given[1]) == prints(images[TRAINED:-TESTED][labels[TRAINED:-TESTED] != 1])
+    held_out = {name: examples for name, examples in corpus.validation_parts if name.startswith(NON_CHARACTERS)}
+    assert f"{NON_CHARACTERS}half a digit" in held_out
+    assert sum(len(examples) for examples in held_out.values()) == 22
+    assert {name for examples in held_out.values() for name in names(examples)} == {"?"}
 
 
 def test_a_tenth_of_what_else_there_is_is_held_out(folder: Path) -> None:
     corpus = load_corpus(folder)
     dots = len(corpus.validation) - HELD_OUT
-    assert 0.06 * DOTS < dots < 0.14 * DOTS
-    assert len(corpus.train) == TRAINED + DOTS - dots
-    assert set(names(corpus.validation)) == set("0123456789.-")
+    assert 0.06 * MARKS < dots < 0.14 * MARKS
+    assert len(corpus.train) == TRAINED + MARKS - dots
+    assert set(names(corpus.validation)) == set("0123456789.-/+")
 
 
 def test_an_epoch_shows_every_training_example_in_a_new_order(folder: Path) -> None:
@@ -127,14 +140,17 @@ def test_the_same_seed_gives_the_same_corpus(folder: Path, monkeypatch: pytest.M
     monkeypatch.undo()
     monkeypatch.setattr(datasets, "HELD_OUT", HELD_OUT)
     monkeypatch.setattr(datasets, "make_printed", partial(make_printed, each=6))
-    monkeypatch.setattr(datasets, "make_negatives", partial(make_negatives, n=300))
+    monkeypatch.setattr(
+        datasets, "make_negatives", lambda images, rng, n=300, is_digit=None: make_negatives(images, rng, min(n, 300))
+    )
     one, two, other = load_corpus(folder, 1), load_corpus(folder, 1), load_corpus(folder, 2)
     for part in ("train", "validation"):
         np.testing.assert_array_equal(getattr(one, part).images, getattr(two, part).images)
         np.testing.assert_array_equal(getattr(one, part).labels, getattr(two, part).labels)
     assert not np.array_equal(one.train.images[TRAINED:][:50], other.train.images[TRAINED:][:50])
-    assert set(names(one.train)) == set(LABELS) - {"+"}  # all that can be drawn
-    assert [name.split(" (")[0] for name in one.sources] == ["MNIST", "printed digits", "dots and dashes", "non-characters"]
+    assert one.digest == two.digest != other.digest
+    assert set(names(one.train)) == set(LABELS)
+    assert [name.split(" (")[0] for name in one.sources] == ["MNIST", "printed digits", "drawn marks", "non-characters"]
 
 
 # further sets: each is written as it really comes, and looked for in the corpus
@@ -167,13 +183,16 @@ def nist(folder: Path, name: str) -> tuple[Image, list[str]]:
 
 
 def symbols(folder: Path, name: str) -> tuple[Image, list[str]]:
-    """Black on white, by name; marks other than digits and plus are not used."""
+    """Black on white, by name; slashes as upright as ones, and marks other than digits, plus and slash, are not used."""
     images, labels = digits()
-    given = [str(label) for label in labels[:60]]
-    given[:6] = ["plus", "minus", "dot", "slash", "plus", "w"]
-    np.savez(folder / name, x=255 - images[:60], y=np.array(given))
-    kept = [i for i, mark in enumerate(given) if mark.isdigit() or mark == "plus"]
-    return images[kept], [given[i].replace("plus", "+") for i in kept]
+    images, given = images[:60].copy(), [str(label) for label in labels[:60]]
+    given[:7] = ["plus", "minus", "dot", "slash", "plus", "w", "slash"]
+    for i, right in ((3, 22), (6, 15)):
+        images[i] = 0
+        cv2.line(images[i], (28 - right, 24), (right, 4), 255, 2)
+    np.savez(folder / name, x=255 - images, y=np.array(given))
+    kept = [i for i, mark in enumerate(given) if (mark.isdigit() or mark in ("plus", "slash")) and i != 6]
+    return images[kept], [given[i].replace("plus", "+").replace("slash", "/") for i in kept]
 
 
 def letters(key: str, folder: Path, name: str) -> tuple[Image, list[str]]:
@@ -191,7 +210,6 @@ Writer = Callable[[Path, str], tuple[Image, list[str]]]
 SETS: dict[
     str, tuple[Writer, int, bool]
 ] = {  # file → how to write it, how often an epoch shows it, are pictures kept as they are
-    "nist_300dpi": (nist, 2, False),
     "ardis_train": (plain, 1, True),
     "usps_train": (partial(boxed, 16), 1, False),
     "semeion": (partial(boxed, 16), 1, False),
@@ -225,7 +243,7 @@ def test_scarce_letters_are_shown_more_often(folder: Path) -> None:
     corpus = load_corpus(folder)
     shown = np.bincount(corpus.order, minlength=len(corpus.train))
     for times, name in zip(shown[TRAINED:], names(corpus.train)[TRAINED:], strict=True):
-        assert times == (10 if name in "ABCDEF" else 1 if name in ".-" else 2)
+        assert times == (10 if name in "ABCDEF" else 1 if name in ".-/+" else 2)
     assert (shown[:TRAINED] == 1).all()
 
 
@@ -233,7 +251,7 @@ def test_no_example_of_a_further_set_is_both_trained_on_and_held_out(folder: Pat
     for name, (write, _, _) in SETS.items():
         write(folder / "digits", f"{name}.npz")
     corpus = load_corpus(folder)
-    assert len(corpus.train) + len(corpus.validation) == TRAINED + HELD_OUT + DOTS + len(extras(corpus))
+    assert len(corpus.train) + len(corpus.validation) == TRAINED + HELD_OUT + MARKS + len(extras(corpus))
     assert len(corpus.sources) == 4 + len(SETS)
     assert corpus.order.max() < len(corpus.train)
     assert corpus.train.images.shape == (len(corpus.train), 28, 28)
@@ -241,9 +259,20 @@ def test_no_example_of_a_further_set_is_both_trained_on_and_held_out(folder: Pat
 
 def test_test_sets_are_loaded_by_themselves_and_never_trained_on(folder: Path) -> None:
     plain(folder / "digits", "ardis_test.npz")
-    assert [(name, len(examples)) for name, examples in load_test(folder)] == [("MNIST test", TESTED), ("ARDIS test", 60)]
+    sources, labels = nist(folder / "digits", "nist_300dpi.npz")
+    tests = dict(load_test(folder))
+    assert {name: len(examples) for name, examples in tests.items()} == {
+        "MNIST test": TESTED,
+        "ARDIS test": 60,
+        "NIST 300 dpi": 60,
+    }
+    assert names(tests["NIST 300 dpi"]) == labels
+    known = np.stack([normalise(source) for source in sources]).astype(float)
+    difference = np.abs(tests["NIST 300 dpi"].images - known).mean(axis=(1, 2))
+    assert float(np.median(difference)) < 20  # one bit at twice the size, against grey
     assert len(extras(load_corpus(folder))) == 0
-    (folder / "digits" / "ardis_test.npz").unlink()
+    for name in ("ardis_test.npz", "nist_300dpi.npz"):
+        (folder / "digits" / name).unlink()
     assert [name for name, _ in load_test(folder)] == ["MNIST test"]
 
 
@@ -322,7 +351,7 @@ def test_too_few_images_to_hold_any_out_are_refused(folder: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "damage", ["empty", "cut", "flipped", "text", "other arrays", "other labels", "fewer labels", "other sizes", "pickled"]
 )
-@pytest.mark.parametrize("name", ["ardis_train.npz", "semeion.npz", "nist_300dpi.npz"])
+@pytest.mark.parametrize("name", ["ardis_train.npz", "semeion.npz"])
 def test_a_damaged_further_set_is_named_and_may_be_taken_away(folder: Path, name: str, damage: str) -> None:
     file = folder / "digits" / name
     SETS[file.stem][0](folder / "digits", name)

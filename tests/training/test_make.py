@@ -12,17 +12,16 @@ from pipeline.errors import DataError
 from pipeline.training import datasets, make
 from pipeline.training.datasets import LABELS
 from pipeline.training.handwriting import Handwriting
-from pipeline.training.make import Made, card, digit_accuracy, held_out_handwriting, make_model
+from pipeline.training.make import Made, digit_accuracy, held_out_handwriting, make_model
 from pipeline.training.negatives import make_negatives
 from pipeline.training.printed import make_printed
-from pipeline.training.trainer import Recipe, accuracy
+from pipeline.training.trainer import Leg, Recipe, accuracy
 from tests.training.datafolder import HELD_OUT, TESTED, TRAINED, digits, write_mnist
 
 RECIPE = Recipe(
-    (("pool",), ("conv", 4, 5), ("pool",), ("relu",), ("dense", len(LABELS))),
-    epochs=1,
+    (("pool",), ("conv", 4, 5, 0), ("pool",), ("relu",), ("dense", len(LABELS))),
+    legs=(Leg(1, 1e-2, 0.4),),
     batch=32,
-    rate=1e-2,
     seed=5,
 )
 
@@ -52,7 +51,8 @@ def made(folder: Path, written_with: list[Handwriting]) -> Made:
         for module in (datasets, make):
             patch.setattr(module, "HELD_OUT", HELD_OUT)
         patch.setattr(datasets, "make_printed", lambda rng: make_printed(rng, each=6))
-        patch.setattr(datasets, "make_negatives", lambda images, rng: make_negatives(images, rng, 100))
+        patch.setattr(datasets, "NEGATIVES_HELD_OUT", 45)
+        patch.setattr(datasets, "make_negatives", lambda images, rng, n=100, is_digit=None: make_negatives(images, rng, n))
         patch.setattr(make, "calibrated", calibrated)
         return make_model(folder, RECIPE)
 
@@ -84,19 +84,6 @@ def test_calibration_writes_with_held_out_digits_only(made: Made, written_with: 
     assert [len(examples) for examples in written_with[0].digits] == np.bincount(labels[TRAINED:-TESTED]).tolist()
     assert made.model.calibration["reading_bias"] == 0.5
     assert 0.25 <= made.model.calibration["temperature"] <= 4
-
-
-def test_the_card_tells_every_fact(made: Made) -> None:
-    text = card(made.model)
-    for name, value in made.model.facts.items():
-        assert f"| {name} | {value} |" in text
-    for name, number in made.model.calibration.items():
-        assert f"| {name} | {number:.4f} |" in text
-    assert " ".join(LABELS) in text
-    assert "pool, conv 4 5, pool, relu, dense 20" in text
-    parameters = sum(array.size for array in made.model.network.arrays())
-    assert f"Parameters: {parameters:,}" in text
-    assert "held out" in text and "MNIST" in text
 
 
 def test_without_data_nothing_is_made(tmp_path: Path) -> None:
