@@ -67,7 +67,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "database": (),
     "lock": (),
     "export": ("openpyxl", "pandas"),
-    "training": ("cv2", "numpy", "pypdfium2"),
+    "training": ("cv2", "matplotlib", "numpy", "pypdfium2"),
     "folders": (),
     "files": (),
     "settings": (),
@@ -235,6 +235,15 @@ def test_every_module_and_every_public_function_and_class_says_what_it_is_for(fi
 @pytest.mark.parametrize("file", MODULES, ids=name_of)
 def test_no_file_is_too_long_to_read_in_one_sitting(file: Path) -> None:
     assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+def test_only_the_download_of_training_data_uses_the_network() -> None:
+    """Nothing leaves the machine; and nothing that reads scans comes near what trains."""
+    libraries = ("socket", "socketserver", "ssl", "urllib", "http", "ftplib", "smtplib", "xmlrpc", "asyncio")
+    users = {name_of(file) for file in MODULES for _, name in imports(file) if name.partition(".")[0] in libraries}
+    assert users == {"training.download"}
+    for name in ("backlog", "intake", "jobs", "engine", "worker", "chain", "stages", "ann", "report", ""):
+        assert "training" not in reachable(name)
 
 
 def test_workers_touch_no_network_and_start_no_shell() -> None:
