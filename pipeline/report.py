@@ -53,6 +53,42 @@ class Progress:
         return f"{1 / seconds:.1f} scans/s" if seconds else ""
 
 
+class TrainingBar:
+    """A bar on stderr for each part of a long piece of work, where stderr is a terminal."""
+
+    _STEPS = 1000
+
+    def __init__(self) -> None:
+        self._bar: ProgressBar[int] | None = None
+        self._label = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._finish()
+
+    def show(self, label: str, share: float) -> None:
+        """That `share`, 0 to 1, is done of what the label names. A new label starts a new bar."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None or label != self._label:
+            self._finish()
+            self._label = label
+            self._bar = click.progressbar(length=self._STEPS, label=label, file=sys.stderr)
+            self._bar.__enter__()
+        step = int(share * self._STEPS)
+        if step > self._bar.pos:
+            self._bar.update(step - self._bar.pos)
+        if step == self._STEPS:  # so that what is logged next has a line of its own
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+        self._bar = None
+
+
 def print_summary(summary: Summary) -> None:
     """Tell what came of a job, on stdout."""
     totals = summary.totals

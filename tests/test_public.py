@@ -69,10 +69,9 @@ def test_the_version_is_one_and_the_changelog_knows_it() -> None:
 
 
 def test_help_does_not_wait_for_heavy_libraries() -> None:
-    """Pandas and openpyxl are only needed to write."""
-    command = (
-        "import pipeline.cli, sys; print([m for m in ('pandas', 'openpyxl', 'watchdog', 'pypdfium2') if m in sys.modules])"
-    )
+    """Pandas and openpyxl are only needed to write, NumPy to compute: `train` says how many threads it may have before."""
+    heavy = ("numpy", "cv2", "pandas", "openpyxl", "watchdog", "pypdfium2", "matplotlib")
+    command = f"import pipeline.cli, sys; print([m for m in {heavy} if m in sys.modules])"
     result = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
@@ -107,7 +106,7 @@ def test_every_library_that_is_needed_is_asked_for() -> None:
     wanted = {
         re.split(r"[<>=~!]", line)[0] for line in listed(metadata()["options"]["install_requires"]) if not line.startswith("#")
     }
-    assert wanted == {"numpy", "opencv-python-headless", "pandas", "watchdog", "click", "openpyxl", "pypdfium2"}
+    assert wanted == {"numpy", "opencv-python-headless", "pandas", "watchdog", "click", "openpyxl", "pypdfium2", "matplotlib"}
     assert metadata()["options"]["python_requires"] == ">=3.11"
 
 

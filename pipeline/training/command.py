@@ -1,21 +1,37 @@
-"""`pipeline train`: makes a model, and puts it in place if it is no worse than the one that is there."""
+"""What `pipeline train`, `evaluate` and `model` call: lines and texts come out; files are written only by training."""
 
 from __future__ import annotations
 
+import json
 import logging
-import time
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from pipeline.ann import Model, save_model
-from pipeline.chain import SHIPPED_MODEL, read_model
-from pipeline.errors import DataError, ModelError
-from pipeline.files import write_atomically
+from pipeline.ann import Model, load_model, save_model
+from pipeline.chain import SHIPPED_MODEL, model_of, read_model
+from pipeline.errors import ModelError, OutputError
+from pipeline.files import atomic_files, reported, write_atomically
 from pipeline.settings import Settings
-from pipeline.training.make import Made, card, make_model
-from pipeline.training.trainer import Progress, Recipe, accuracy
+from pipeline.training.card import card, card_beside, facts_of
+from pipeline.training.curve import write_curve
+from pipeline.training.datasets import HELD_OUT, Examples, load_mnist
+from pipeline.training.download import data_folder
+from pipeline.training.evaluate import Evaluation, evaluate, measure, measured_sets, share_read
+from pipeline.training.make import Made, make_model
+from pipeline.training.paper import EPOCHS, PaperProgress, save_paper, train_paper
+from pipeline.training.scores import as_markdown, targets
+from pipeline.training.trainer import Progress, Recipe
 
 _log = logging.getLogger(__name__)
+
+#: Told while it trains: what is being done, and the share of it that is.
+Show = Callable[[str, float], None]
+
+#: Where the published network goes unless said otherwise: never in the place of the model in use.
+PAPER = Path("paper.pkl")
+_REPLACE = "--force replaces the present one."
 
 
 def train_model(
@@ -25,54 +41,142 @@ def train_model(
     output: Path | None = None,
     checkpoint: Path | None = None,
     force: bool = False,
+    show: Show | None = None,
 ) -> Iterator[str]:
-    """Trains on the data folder; yields lines that say what came of it.
+    """Trains the production network; yields lines that say what came of it.
 
     Raises DataError without data, ModelError if the new model is worse than the present one: it is kept beside it.
     """
-    if data is None:
-        raise DataError("training needs data, and neither --data nor PIPELINE_DATA says where they are")
     output = output or settings.model or SHIPPED_MODEL
-    recipe = Recipe(epochs=epochs) if epochs else Recipe()
-    present = read_model(output) if output.exists() and not force else None  # before the long run: it may be damaged
-    made = make_model(data, recipe, checkpoint, _Reporter(recipe.epochs))
+    recipe = Recipe() if epochs is None else Recipe(legs=(replace(Recipe().legs[0], epochs=epochs),))
+    present = _checked_output(output, force)
+    data = data_folder(data)
+    tests = measured_sets(data)  # before the long run: one of them may be damaged
+    made = make_model(data, recipe, checkpoint, _EpochLog(recipe.epochs), _tick(recipe.epochs, show))
     for name, value in made.model.facts.items():
         yield f"{name}: {value}"
-    if present is not None and present.labels == made.model.labels:
-        _refuse_worse(made, present, output)
-    write_atomically(output, save_model(made.model))
-    write_atomically(output.with_suffix(".md"), card(made.model).encode())
-    yield f"written: {output}"
+    if present is not None:
+        _refuse_worse(made.model, present, made.corpus.validation, output)
+    evaluation = measure(made.model, made.corpus.validation_parts, *tests)
+    for target in targets(evaluation):
+        yield f"{target.what}: {target.found} ({target.wanted}: {'yes' if target.met else 'NO'})"
+    yield from _save(made, evaluation, output)
 
 
-def _refuse_worse(made: Made, present: Model, output: Path) -> None:
-    old, new = (accuracy(m.network, made.corpus.validation) for m in (present, made.model))
-    if new < old:
+def train_published(
+    data: Path | None, epochs: int | None = None, output: Path | None = None, force: bool = False, show: Show | None = None
+) -> Iterator[str]:
+    """Trains the published network; yields lines that say what came of it.
+
+    Raises DataError without MNIST, ModelError if a model that is there is better: on digits that both were trained on, if it is
+    of the same kind.
+    """
+    output, epochs = output or PAPER, epochs or EPOCHS
+    present = _checked_output(output, force)
+    data = data_folder(data)
+    run = train_paper(data, epochs, report=_paper_log(epochs, show))
+    for name, value in run.model.facts.items():
+        yield f"{name}: {value}"
+    if present is not None:
+        mnist = load_mnist(data, "train")
+        _refuse_worse(run.model, present, Examples(mnist.images[-HELD_OUT:], mnist.labels[-HELD_OUT:]), output)
+    for file in save_paper(run, output):
+        yield f"written: {file}"
+
+
+def evaluate_model(settings: Settings, data: Path | None, as_json: bool = False) -> str:
+    """Measures the model of the settings: Markdown, or JSON. Raises DataError without MNIST, ModelError without a model."""
+    file = settings.model or SHIPPED_MODEL
+    model = model_of(settings)
+    found = evaluate(model, data_folder(data))
+    if as_json:
+        aims = [asdict(target) for target in targets(found)]
+        return json.dumps({"file": str(file), "sha256": model.digest, "targets": aims, **asdict(found)})
+    return f"# {file.name}\n\n{as_markdown(found)}"
+
+
+def describe_model(settings: Settings, as_json: bool = False) -> str:
+    """The card of the settings' model, or its facts as JSON. Raises ModelError."""
+    file, model = settings.model or SHIPPED_MODEL, model_of(settings)
+    return json.dumps(facts_of(file, model)) if as_json else card_beside(file, model).rstrip("\n")
+
+
+def _checked_output(output: Path, force: bool) -> Model | None:
+    """The model that would be replaced, if it is not to be replaced blindly. Before the long run, as much can be wrong.
+
+    Raises OutputError for a place that can't be written to, ModelError for a damaged model.
+    """
+    with reported(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(output.parent, os.W_OK):
+        raise OutputError(f"{output.parent} can't be written to", "Say with --output where the network is to go.")
+    if force or not output.exists():
+        return None
+    try:
+        return read_model(output)
+    except ModelError as error:
+        raise ModelError(error.message, _REPLACE) from error
+
+
+def _refuse_worse(new: Model, present: Model, examples: Examples, output: Path) -> None:
+    now, then = (share_read(model, examples) for model in (new, present))
+    if now < then:
         kept = output.with_suffix(".worse.pkl")
-        write_atomically(kept, save_model(made.model))
+        write_atomically(kept, save_model(new))
         raise ModelError(
-            f"the new model reads {new:.2%} of the validation data, the present one {old:.2%}",
-            f"It was written to {kept} instead; --force replaces the present one.",
+            f"the new model reads {now:.2%} of the validation data, the present one {then:.2%}",
+            f"It was written to {kept} instead; {_REPLACE}",
         )
 
 
-class _Reporter:
+def _save(made: Made, evaluation: Evaluation, output: Path) -> Iterator[str]:
+    """The model, its card and its learning curve, side by side."""
+    table, picture, text = (output.with_suffix(suffix) for suffix in (".csv", ".png", ".md"))
+    columns = {
+        "validation, digits": [progress.digits for progress in made.history],
+        "validation, all kinds": [progress.validation for progress in made.history],
+        "training loss": [progress.loss for progress in made.history],
+    }
+    content = save_model(made.model)
+    about = card(load_model(content), output.name, evaluation, picture.name)
+    write_curve(table, picture, columns, f"Learning curve of {output.name}")
+    with atomic_files([text, output]) as [card_file, model_file]:
+        card_file.write(about.encode())
+        model_file.write(content)
+    for file in (output, text, table, picture):
+        yield f"written: {file}"
+
+
+def _tick(epochs: int, show: Show | None) -> Callable[[int, float], None] | None:
+    return (lambda epoch, share: show(f"epoch {epoch} of {epochs}", share)) if show else None
+
+
+class _EpochLog:
     """Logs each epoch, with the time that is left."""
 
     def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.started = time.monotonic()
-        self.first: int | None = None
+        self._epochs = epochs
+        self._seconds: list[float] = []
 
     def __call__(self, progress: Progress) -> None:
-        self.first = progress.epoch if self.first is None else self.first
-        each = (time.monotonic() - self.started) / (progress.epoch - self.first + 1)
-        left = each * (self.epochs - progress.epoch) / 60
+        self._seconds.append(progress.seconds)
+        left = sum(self._seconds) / len(self._seconds) * (self._epochs - progress.epoch) / 60
         _log.info(
-            "epoch %d of %d: loss %.4f, validation %.2f%%, about %.0f minutes left",
-            progress.epoch,
-            self.epochs,
-            progress.loss,
-            100 * progress.validation,
-            left,
+            "epoch %d of %d: loss %.4f, validation %.2f%%, its digits %.2f%%, about %.0f minutes left",
+            *(progress.epoch, self._epochs, progress.loss, 100 * progress.validation, 100 * progress.digits, left),
         )
+
+
+def _paper_log(epochs: int, show: Show | None) -> Callable[[PaperProgress], None]:
+    """Half a second is too short an epoch for a bar of its own, and 350 are too many lines."""
+
+    def told(progress: PaperProgress) -> None:
+        if show:
+            show(f"{epochs} epochs", progress.epoch / epochs)
+        if progress.epoch in (1, epochs) or progress.epoch % 10 == 0:
+            _log.info(
+                "epoch %d of %d: loss %.4f, training set %.2f%%, test set %.2f%%",
+                *(progress.epoch, epochs, progress.loss, 100 * progress.train, 100 * progress.test),
+            )
+
+    return told

@@ -21,6 +21,7 @@ import numpy as np
 from pipeline.records import Image
 from pipeline.training.datasets import HELD_OUT, load_mnist
 from pipeline.training.defects import Defects, age
+from pipeline.training.download import data_folder
 from pipeline.training.handwriting import Handwriting
 from pipeline.training.pages import RenderedSheet, SheetSpec, render_sheet
 from pipeline.training.pdffile import pdf_of_jpegs
@@ -152,8 +153,8 @@ def _bilevel_tiff(images: Sequence[Image]) -> bytes:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the samples: the folder with MNIST, then, optionally, where to."""
-    mnist = load_mnist(Path(arguments[0]), "train")
+    """Write the samples: optionally, the folder with MNIST, then where to."""
+    mnist = load_mnist(data_folder(Path(arguments[0]) if arguments else None), "train")
     folder = Path(arguments[1]) if len(arguments) > 1 else Path(__file__).parents[1] / "samples"
     write_samples(folder, Handwriting(mnist.images[-HELD_OUT:], mnist.labels[-HELD_OUT:]))
 
