@@ -171,7 +171,7 @@ _model_option = click.option(
     show_default=True,
     help="Our network, or the published one: 784-75-10, sigmoid, squared error.",
 )
-@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the data [default: 36; paper: 350].")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the data [default: 26; paper: 350].")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -99,7 +99,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     split = len(mnist) - HELD_OUT
     if split < 1:
         raise DataError(f"the MNIST files in {folder} have only {len(mnist):,} images, of which {HELD_OUT:,} are held out")
-    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 1, held_out=0.0)]
+    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 2, held_out=0.0)]
     validation = [("MNIST", Examples(mnist.images[split:], mnist.labels[split:]))]
     for name, loader, repeat in _EXTRAS:
         file = folder / "digits" / name

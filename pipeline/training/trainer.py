@@ -48,9 +48,10 @@ class Recipe:
         *(("conv", 64, 3, 1), ("norm",), ("relu",)),
         *(("conv", 64, 3, 1), ("pool",), ("norm",), ("relu",)),
         *(("conv", 128, 3, 0), ("norm",), ("relu",)),
+        *(("conv", 128, 3, 1), ("norm",), ("relu",)),
         *(("dropout", 0.4), ("dense", 128), ("relu",), ("dropout", 0.4), ("dense", len(LABELS))),
     )
-    legs: tuple[Leg, ...] = (Leg(28, 2e-3, 0.3), Leg(8, 6e-4, 0.1))
+    legs: tuple[Leg, ...] = (Leg(20, 2e-3, 0.3), Leg(6, 6e-4, 0.1))
     batch: int = 64
     decay: float = 1e-2
     smoothing: float = 0.02  # of the labels: hands unlike those it knows should leave the network in doubt
