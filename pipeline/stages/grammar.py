@@ -73,5 +73,6 @@ def logs(row: Floats, labels: Sequence[str], wanted: Sequence[str], alike: Mappi
     """
     chances = {label: float(row[labels.index(label)]) for label in wanted}
     for other, label in (alike or {}).items():
-        chances[label] += float(row[labels.index(other)])
+        if other in labels:
+            chances[label] += float(row[labels.index(other)])
     return {label: float(np.log(p)) for label, p in chances.items() if p > 1e-5}

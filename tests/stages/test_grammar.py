@@ -104,3 +104,10 @@ def test_long_numbers_are_quick() -> None:
 def test_logs_leave_out_what_is_next_to_impossible() -> None:
     row = np.array([0.5, 0.0, 1e-7, 0.25], np.float32)
     assert logs(row, ("a", "b", "c", "d"), "abc") == {"a": pytest.approx(np.log(0.5))}
+
+
+def test_a_mark_that_cannot_be_meant_is_read_as_what_it_is_like() -> None:
+    row = np.array([0.5, 0.3, 0.2], np.float32)
+    labels = ("1", "7", "/")
+    assert logs(row, labels, "17", {"/": "1"}) == {"1": pytest.approx(np.log(0.7)), "7": pytest.approx(np.log(0.3))}
+    assert logs(row, labels, "17", {"?": "1"}) == logs(row, labels, "17")  # a network that does not know it

@@ -79,7 +79,7 @@ def test_readings_that_were_all_right_or_all_wrong_do_not_make_certainty(right: 
 
 
 def untrained() -> Model:
-    network = Network((("pool",), ("conv", 4, 5), ("pool",), ("relu",), ("dense", len(LABELS))))
+    network = Network((("pool",), ("conv", 4, 5, 0), ("pool",), ("relu",), ("dense", len(LABELS))))
     return Model(network, LABELS, {"temperature": 1.5}, {"epochs": 0})
 
 
