@@ -1,0 +1,137 @@
+"""Digits to write strings with: by where they come from, and by the pen, so that one string looks like one writer's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import Floats, Image
+from pipeline.training.amounts import load_amount_digits
+from pipeline.training.datasets import _EXTRAS, HELD_OUT, Examples, _extra, load_mnist
+from pipeline.training.typeset import FONTS, Line, typeset
+
+#: How many digits of the same pen, about, one writer chooses among, as a share of all.
+_CHOICE = 0.3
+_PRINTED = 24  # height of printed digits in their images of 28×28
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A picture (28, 28), white on black; the box of its ink; how far it leans to the right over its height."""
+
+    image: Image
+    x: int
+    y: int
+    width: int
+    height: int
+    lean: float
+    stroke: float  # width of the strokes, pixels
+
+
+class Glyphs:
+    """Digits of one source: `images` (n, 28, 28) uint8 and `labels` (n,), 0 to 9; some digits may be missing."""
+
+    def __init__(self, name: str, images: Image, labels: NDArray[np.integer]) -> None:
+        self.name = name
+        images = _full_contrast(images)
+        boxes, lean, stroke = _measured(images)
+        self._images, self._boxes, self._lean, self._stroke = images, boxes, lean, stroke
+        pen = stroke / np.maximum(boxes[:, 3], 0.75 * boxes[:, 2]).clip(1)
+        order = np.argsort(pen)
+        order = order[boxes[order, 3] > 4]  # some images are all but empty
+        # the examples of each digit, from the thinnest pen to the thickest
+        self._of = [order[labels[order] == digit] for digit in range(10)]
+
+    def has(self, digit: int) -> bool:
+        """Whether there is an example of it."""
+        return len(self._of[digit]) > 0
+
+    def pick(self, digit: int, pen: float, rng: np.random.Generator) -> Glyph:
+        """One that a pen would draw that is as thick as this: 0 is the thinnest of this source, 1 the thickest."""
+        examples = self._of[digit]
+        rank = pen * (1 - _CHOICE) + _CHOICE * float(rng.random())
+        i = int(examples[min(int(rank * len(examples)), len(examples) - 1)])
+        x, y, width, height = self._boxes[i].tolist()
+        return Glyph(self._images[i], x, y, width, height, float(self._lean[i]), float(self._stroke[i]))
+
+
+def load_glyphs(data: Path) -> list[tuple[float, Glyphs]]:
+    """Sources and how often each should be used. MNIST's held-out images and all test sets are left out. Raises DataError.
+
+    Only MNIST must be there.
+    """
+    mnist = load_mnist(data, "train")
+    found = [(0.45, Glyphs("mnist", mnist.images[:-HELD_OUT], mnist.labels[:-HELD_OUT]))]
+    for file, loader, _ in _EXTRAS:
+        if (data / "digits" / file).is_file() and file in _SHARES:
+            examples = _extra(data / "digits" / file, loader, np.random.default_rng(0))
+            found.append((_SHARES[file], _glyphs(file.partition(".")[0], examples)))
+    amounts = data / "strings" / "orand_car_a"
+    if (amounts / "labels.csv").is_file():
+        images, labels = load_amount_digits(amounts)
+        found.append((0.09, Glyphs("orand_car_a", images, labels.astype(np.int64))))
+    found += [(0.1 / len(FONTS), _printed(font)) for font in FONTS]
+    return found
+
+
+_SHARES = {
+    "ardis_train.npz": 0.12,
+    "usps_train.npz": 0.05,
+    "semeion.npz": 0.03,
+    "optdigits_orig32.npz": 0.03,
+    "bhmsds.npz": 0.08,
+}
+
+
+def _glyphs(name: str, examples: Examples) -> Glyphs:
+    """Symbols that are no digits are left out."""
+    digits = examples.labels < 10
+    return Glyphs(name, examples.images[digits], examples.labels[digits])
+
+
+def _printed(font: str) -> Glyphs:
+    """The ten figures of a font."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    for digit, image in enumerate(images):
+        image[...] = typeset([Line(str(digit), 4, 26, _PRINTED)], 28, 28, font)
+    return Glyphs(font, images, np.arange(10))
+
+
+def _full_contrast(images: Image) -> Image:
+    """Pale ones made as dark as the others, or parts of them would be lost beside a dark neighbour."""
+    darkest = np.partition(images.reshape(len(images), -1), -20, axis=1)[:, -20]
+    pale = np.flatnonzero((darkest < 230) & (darkest > 0))
+    full = images.copy()
+    for i in pale.tolist():
+        full[i] = np.minimum(images[i] * (255.0 / max(int(darkest[i]), 64)), 255)
+    return full
+
+
+def _measured(images: Image) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes (n, 4), leans (n,) and stroke widths (n,) in pixels."""
+    parts = [_measure(images[start : start + 2048]) for start in range(0, len(images), 2048)]
+    boxes, lean, stroke = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return boxes.astype(np.int16), lean.astype(np.float32), stroke.astype(np.float32)
+
+
+def _measure(images: Image) -> tuple[NDArray[np.integer], Floats, Floats]:
+    tall, wide = images.shape[1:]
+    mask = images > 60
+    columns, rows = np.any(mask, axis=1).reshape(-1, wide), np.any(mask, axis=2).reshape(-1, tall)
+    left, top = columns.argmax(axis=1), rows.argmax(axis=1)
+    right, bottom = wide - columns[:, ::-1].argmax(axis=1), tall - rows[:, ::-1].argmax(axis=1)
+    inked = columns.any(axis=1)
+    boxes = np.stack([left, top, (right - left) * inked, (bottom - top) * inked], axis=1)
+
+    light = images.astype(np.float32)
+    total = np.maximum(light.sum(axis=(1, 2)), 1)
+    x, y = np.arange(wide, dtype=np.float32), np.arange(tall, dtype=np.float32)[:, None]
+    x = x - (light.sum(axis=1) @ x / total)[:, None, None]
+    y = y - (light.sum(axis=2) @ y[:, 0] / total)[:, None, None]
+    lean = -(light * x * y).sum(axis=(1, 2)) / np.maximum((light * y * y).sum(axis=(1, 2)), 1)
+    outline = np.abs(np.diff(light, axis=1)).sum(axis=(1, 2)) + np.abs(np.diff(light, axis=2)).sum(axis=(1, 2))
+    # a slanting edge has more steps than it is long
+    return boxes, np.clip(lean, -0.6, 0.6).astype(np.float32), (2 * total / np.maximum(0.785 * outline, 1)).astype(np.float32)
