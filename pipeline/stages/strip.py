@@ -90,7 +90,8 @@ def _band(mask: Image, known: float | None) -> _Band:
     parts = _digits(mask, pen)
     if parts:
         typical = _median([(part.height, part.width) for part in parts])
-        line = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, round(1.5 * typical) + 1), np.uint8))
+        long = np.ones((1, round(1.5 * typical) + 1), np.uint8)
+        line = cv2.morphologyEx(mask, cv2.MORPH_OPEN, long, borderType=cv2.BORDER_CONSTANT, borderValue=0)
         if line.any():  # longer than any stroke of a digit, and maybe grown together with some
             parts = _digits((mask - line).astype(np.uint8), pen) or parts
     if not parts:

@@ -20,7 +20,7 @@ def in_a_cell(ink: Image, tall: int, stroke: float, neighbours: list[Image], rng
     cell = np.pad(ink[top:bottom], ((0, 0), (_room(tall, rng), _room(tall, rng))))
     line, chance = above - top, rng.random(6)  # the row of the digits' top
     if chance[0] < 0.09 and neighbours:
-        _hang_in(cell, line, tall, neighbours[int(rng.integers(len(neighbours)))], rng)
+        _hang_in(cell, line, tall, neighbours[int(rng.integers(len(neighbours)))], 0.6, rng)
     if chance[1] < 0.15:
         _rule_along(cell, line, tall, stroke, rng)
     if chance[2] < 0.06:
@@ -41,14 +41,16 @@ def nothing(tall: int, stroke: float, neighbours: list[Image], rng: np.random.Ge
     kind = float(rng.random())
     if kind < 0.3:
         for _ in range(2):
-            _specks(cell, line, tall, stroke, rng)
+            _specks(cell, line, tall, stroke, rng, dashes=False)
     elif kind < 0.5:
         ends = (0, line), (cell.shape[1], line + int(rng.integers(-2, 3)))
         cv2.line(cell, *ends, 255, max(1, round(0.5 * stroke)), cv2.LINE_AA)
     elif kind < 0.7:
         _rule_beside(cell, tall, stroke, rng)
     elif kind < 0.85:
-        _hang_in(cell, line, tall, neighbours[int(rng.integers(len(neighbours)))], rng)
+        wide = [digit for digit in neighbours if digit.shape[1] > 0.45 * tall]  # a piece of a 1 may look like a point
+        if wide:
+            _hang_in(cell, line, tall, wide[int(rng.integers(len(wide)))], 0.35, rng)
     return cell
 
 
@@ -56,12 +58,12 @@ def _room(tall: int, rng: np.random.Generator) -> int:
     return int(rng.uniform(0.05, 0.8) * tall)
 
 
-def _hang_in(cell: Image, line: int, tall: int, digit: Image, rng: np.random.Generator) -> None:
-    """The lower end of a digit from the row above, or the upper end of one below: never so much that it could be read."""
+def _hang_in(cell: Image, line: int, tall: int, digit: Image, share: float, rng: np.random.Generator) -> None:
+    """The lower end of a digit from the row above, or the upper end of one below: at most this share of it."""
     height, width = cell.shape
     digit = digit[:, : width // 2]
     x = int(rng.integers(0, width - digit.shape[1] + 1))
-    reach, most = int(rng.uniform(-0.1, 0.25) * tall), int(rng.uniform(0.2, 0.6) * digit.shape[0])
+    reach, most = int(rng.uniform(-0.1, 0.25) * tall), int(rng.uniform(0.15, share) * digit.shape[0])
     if rng.random() < 0.5:
         shown = min(max(line + reach, 2), most)
         place, piece = cell[:shown, x : x + digit.shape[1]], digit[digit.shape[0] - shown :]
@@ -104,16 +106,21 @@ def _rule_beside(cell: Image, tall: int, stroke: float, rng: np.random.Generator
     cv2.line(cell, (x, 0), (x + lean, height), int(rng.integers(110, 256)), thick, cv2.LINE_AA)
 
 
-def _specks(cell: Image, line: int, tall: int, stroke: float, rng: np.random.Generator) -> None:
-    """Dust and crumbs, too small for a point of this pen, or where no point is; and short thin dashes."""
+def _specks(cell: Image, line: int, tall: int, stroke: float, rng: np.random.Generator, dashes: bool = True) -> None:
+    """Dust and crumbs, much too small for a point of this pen, or where no point is; there, short thin dashes, too.
+
+    In a blank cell nothing says where the line of writing is, and a dash would be one.
+    """
     (height, width), layer = cell.shape, np.zeros_like(cell)
     for _ in range(int(rng.integers(1, 5))):
         x, y = int(rng.integers(width)), int(rng.integers(height))
-        off = y < line + 0.25 * tall or y > line + 1.2 * tall
-        size = stroke * float(rng.uniform(0.2, 0.9 if off else 0.45))
-        if rng.random() < 0.3:
+        off = not line + 0.2 * tall < y < line + 1.25 * tall
+        size = stroke * float(rng.uniform(0.2, 0.8 if off else 0.35))
+        if off and dashes and rng.random() < 0.4:
             end = x + int(rng.uniform(0.1, 0.4) * tall), y + int(rng.integers(-1, 2))
             cv2.line(layer, (x, y), end, int(rng.integers(90, 200)), max(1, int(0.4 * stroke)), cv2.LINE_AA)
+        elif size < 0.045 * tall:
+            layer[y, x] = int(rng.integers(110, 256))  # a circle would be larger
         else:
             centre = round(8 * (x + float(rng.random()))), round(8 * (y + float(rng.random())))
             cv2.circle(layer, centre, max(round(4 * size), 2), int(rng.integers(110, 256)), -1, cv2.LINE_AA, 3)

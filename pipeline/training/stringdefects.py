@@ -63,10 +63,10 @@ def worn(ink: Image, tall: float, rng: np.random.Generator) -> Image:
     chance = rng.random(3)
     if chance[0] < 0.15:
         field = _window(_field(9.0 if chance[1] < 0.4 else 48.0), ink.shape, rng)
-        ink = (ink * np.clip(0.8 + float(rng.uniform(0.1, 0.3)) * field, 0.3, 1)).astype(np.uint8)
+        ink = (ink * np.clip(0.8 + float(rng.uniform(0.1, 0.3)) * field, 0.45, 1)).astype(np.uint8)
     if chance[1] < 0.03:
         share = np.ones(ink.shape[1], np.float32)
-        share[int(rng.integers(ink.shape[1])) :] = rng.uniform(0.4, 0.9)
+        share[int(rng.integers(ink.shape[1])) :] = rng.uniform(0.55, 0.9)
         ink = (ink * (share if rng.random() < 0.5 else share[::-1])).astype(np.uint8)
     if chance[2] < 0.06:
         ink = ink.copy()
@@ -100,7 +100,7 @@ def scanned(ink: Image, tall: float, rng: np.random.Generator) -> tuple[Image, f
         real *= 2
     if chance[6] < 0.12:
         return cleaned(ink, float(rng.uniform(0.4, 0.6)), 2.2 * grain, bilevel=True), real
-    return cleaned(ink, float(rng.uniform(0.25, 0.55)), 2.2 * grain), real
+    return cleaned(ink, float(rng.uniform(0.25, 0.5)), 2.2 * grain), real
 
 
 def cleaned(ink: Image, limit: float, grain: float, bilevel: bool = False) -> Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,9 @@ from pipeline.training.typeset import FONTS, Line, typeset
 
 #: How many digits of the same pen, about, one writer chooses among, as a share of all.
 _CHOICE = 0.3
+#: Parts of a digit that are smaller than this share of it are none.
+_CRUMB = 0.12
+_SQUARE = np.ones((3, 3), np.uint8)
 _PRINTED = 24  # height of printed digits in their images of 28×28
 
 
@@ -36,7 +40,7 @@ class Glyphs:
 
     def __init__(self, name: str, images: Image, labels: NDArray[np.integer]) -> None:
         self.name = name
-        images = _full_contrast(images)
+        images = _full_contrast(_alone(images))
         boxes, lean, stroke = _measured(images)
         self._images, self._boxes, self._lean, self._stroke = images, boxes, lean, stroke
         pen = stroke / np.maximum(boxes[:, 3], 0.75 * boxes[:, 2]).clip(1)
@@ -98,6 +102,20 @@ def _printed(font: str) -> Glyphs:
     for digit, image in enumerate(images):
         image[...] = typeset([Line(str(digit), 4, 26, _PRINTED)], 28, 28, font)
     return Glyphs(font, images, np.arange(10))
+
+
+def _alone(images: Image) -> Image:
+    """Without the crumbs of neighbours that some crops have: between digits they would look like points."""
+    alone = images.copy()
+    for image in alone:
+        mask = cv2.threshold(image, 60, 255, cv2.THRESH_BINARY)[1].astype(np.uint8)
+        count, parts, stats, _ = cv2.connectedComponentsWithStats(mask)
+        if count > 2:
+            areas = stats[:, cv2.CC_STAT_AREA]
+            small = areas < _CRUMB * areas[1:].sum()
+            small[0] = False
+            image[cv2.dilate(small[parts].astype(np.uint8), _SQUARE) > 0] = 0
+    return alone
 
 
 def _full_contrast(images: Image) -> Image:

@@ -52,7 +52,7 @@ def random_hand(rng: np.random.Generator) -> Hand:
         old_style=bool(chance[4] < 0.1),
         alike=float(chance[5] * 0.9),
         raised=bool(chance[6] < 0.2),
-        dot=float(rng.uniform(1.0, 1.9)),
+        dot=float(rng.uniform(1.05, 1.9)),
     )
 
 
@@ -156,7 +156,7 @@ class Writer:
         return image, round((1 + low) * TALL) - image.shape[0]
 
     def _mark(self, mark: str) -> tuple[Image, int]:
-        stroke = self.stroke * float(self._rng.uniform(0.65, 1.1))
+        stroke = self.stroke * float(self._rng.uniform(0.9, 1.1) if mark == "." else self._rng.uniform(0.65, 1.1))
         return drawn_mark(mark, TALL, stroke, self.hand.dot, self.hand.raised, self._rng)
 
     def _chosen(self, digit: str) -> Glyph:

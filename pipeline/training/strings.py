@@ -24,6 +24,8 @@ from pipeline.training.stringtexts import label_of, random_text
 REAL, BLANK = 0.12, 0.025
 #: Real amounts are kept at so much of the size at which they are read: still more than a strip shows.
 _KEPT = 0.5
+#: Ink that can be seen, of 255.
+_DARK = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class StringSource:
                 example = self._real(rng)
             else:
                 example = self._written(rng)
-            if example.strip.shape[1] // STEP >= columns_needed(example.text):
+            shown = int((example.strip > _DARK).any(axis=0).sum())  # a lone point may be worn away altogether
+            lost = bool(example.text) and shown <= len(example.text)
+            if not lost and example.strip.shape[1] // STEP >= columns_needed(example.text):
                 return example
 
     def batch(self, n: int, rng: np.random.Generator) -> list[StringExample]:

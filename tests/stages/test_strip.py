@@ -103,7 +103,7 @@ def test_size_does_not_matter() -> None:
 @given(texts, seeds, st.floats(0.6, 3))
 def test_size_does_not_matter_where_it_is_known(text: str, seed: int, scale: float) -> None:
     ink = number(text, seed=seed)
-    assert difference(strip(ink, 45), strip(enlarged(ink, scale), 45 * scale)) < 0.45
+    assert difference(strip(ink, 45), strip(enlarged(ink, scale), 45 * scale)) < 0.6
 
 
 @settings(max_examples=40, deadline=None)
