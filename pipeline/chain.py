@@ -30,6 +30,8 @@ from pipeline.stages.upright import reads_better, reads_well, turned, unturned
 
 #: The model that ships with the package.
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.pkl"
+#: The reader of whole numbers that ships with it.
+SHIPPED_READER = SHIPPED_MODEL.with_name("numbers.pkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def read_scan(data: bytes, settings: Settings | None = None, trace: Path | None 
     Raises ModelError if the model can't be loaded; what is wrong with the scan itself is in the result.
     """
     settings = settings or Settings()
-    kit = Kit(settings, model_of(settings))
+    kit = kit_of(settings)
     pages: list[PageResult] = []
     try:
         for page in decode(data, settings):
@@ -102,15 +104,20 @@ def read_number(data: bytes, settings: Settings | None = None) -> Reading:
     Raises ScanError if the picture can't be decoded, ModelError if the model can't be loaded.
     """
     settings = settings or Settings()
-    kit = Kit(settings, model_of(settings))
+    kit = kit_of(settings)
     page = next(iter(decode(data, kit.settings)))
     segmented = single_glyph(page) if page.image.shape[:2] == (SIZE, SIZE) else segment(single_cell(page), kit)
     return interpret(recognise(segmented, kit), kit).readings[0]
 
 
 def warm_up(settings: Settings) -> None:
-    """Loads the model, so that the first scan does not wait for it. Raises ModelError."""
-    model_of(settings)
+    """Loads the models, so that the first scan does not wait for them. Raises ModelError."""
+    kit_of(settings)
+
+
+def kit_of(settings: Settings) -> Kit:
+    """What stages need: the settings and the models. Raises ModelError."""
+    return Kit(settings, model_of(settings), read_model(SHIPPED_READER) if SHIPPED_READER.is_file() else None)
 
 
 def model_of(settings: Settings) -> Model:

@@ -116,7 +116,8 @@ class Segment:
 class Lattice:
     """All candidate segments of one cell's ink, which is cut into pieces from left to right; none if the cell is blank.
 
-    `cuts[i]` is how much ink was cut through, in stroke widths, between piece i and piece i + 1; 0 at a natural gap.
+    `cuts[i]` is how much ink was cut through, in stroke widths, between piece i and piece i + 1; 0 at a natural gap. `ink` is
+    all of it in one picture, white on black and grey, in clean pixels; None if there is none, or far too much.
     """
 
     cell: Cell
@@ -124,6 +125,7 @@ class Lattice:
     cuts: tuple[float, ...]
     segments: tuple[Segment, ...]
     note: str = ""  # why the ink is no lattice, where it is none (too much of it, say)
+    ink: Image | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,19 +142,26 @@ class SegmentedPage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredPage:
-    """`probabilities[i]` has a row for each segment of `lattices[i]` and a column for each of the network's `labels`."""
+    """What the networks say to a page's lattices, which they were shown in pieces and whole.
+
+    `probabilities[i]` has a row for each segment of `lattices[i]` and a column for each of the digit network's `labels`.
+    `guesses[i]` are the log probabilities that the reader of whole numbers gives its own labels (the last: nothing) from left
+    to right, shape (labels, steps); no steps where there is no ink.
+    """
 
     segmented: SegmentedPage
     labels: tuple[str, ...]
     probabilities: tuple[Floats, ...]
+    reader_labels: tuple[str, ...] = ()
+    guesses: tuple[Floats, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What we think a cell says. `confidence` is the probability that `text` is right; alternatives are the next best.
 
-    `score` is the log probability of the best way through the lattice, `lead` how far the next text's is behind: the raw
-    evidence that the confidence is made of.
+    `score` is the log probability of the best way through the lattice, `lead` how far the next text's is behind; `evidence` is
+    all that the confidence is made of.
     """
 
     kind: Kind
@@ -162,6 +171,7 @@ class Reading:
     alternatives: tuple[tuple[str, float], ...] = ()
     score: float = 0.0
     lead: float = 0.0
+    evidence: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

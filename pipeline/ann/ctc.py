@@ -29,30 +29,16 @@ def ctc_loss(logits: Floats, texts: Sequence[Sequence[int]], silent: NDArray[np.
     `silent` (n, classes) marks, for each example, classes that may stand where the text says nothing: marks that are on the
     paper but not in the label. A text that can't come out of T steps counts for nothing.
     """
-    classes, steps, n = logits.shape
-    blank = classes - 1
+    classes, _, n = logits.shape
     logs = log_softmax(logits).astype(np.float64).transpose(1, 2, 0)  # (T, n, classes)
     quiet = np.zeros((n, classes), bool) if silent is None else silent.copy()
-    quiet[:, blank] = True
+    quiet[:, -1] = True
     nothing = _log_sum(np.where(quiet, logs, -np.inf), axis=2)  # (T, n)
-
-    lengths = np.array([len(text) for text in texts])
-    states = 2 * int(lengths.max(initial=0)) + 1  # nothing, letter, nothing, … letter, nothing
-    letters = np.full((n, states), blank)
-    for i, text in enumerate(texts):
-        letters[i, 1 : 2 * len(text) : 2] = text
+    letters, may_skip, ends = _states(texts, classes - 1)
+    states = letters.shape[1]
     spoken = np.arange(states) % 2 == 1
-    emitted = np.where(
-        spoken, np.take_along_axis(logs, np.broadcast_to(letters, (steps, n, states)), axis=2), nothing[:, :, None]
-    )
-    # from letter to letter without a pause, unless they are the same
-    may_skip = np.zeros((n, states), bool)
-    may_skip[:, 3::2] = letters[:, 3::2] != letters[:, 1:-2:2]
-
-    last = 2 * lengths
+    emitted = _emitted(logs, letters, nothing)
     forward = _paths(emitted, may_skip)
-    ends = np.zeros((n, states), bool)
-    ends[np.arange(n), last] = ends[np.arange(n), np.maximum(last - 1, 0)] = True
     total = _log_sum(np.where(ends, forward[-1], -np.inf), axis=1)  # (n,)
     backward = _backward_paths(emitted, may_skip, ends)
 
@@ -74,6 +60,61 @@ def best_text(logs: Floats) -> list[int]:
     guesses = logs.argmax(axis=0)
     kept = guesses[np.insert(guesses[1:] != guesses[:-1], 0, True)] if guesses.size else guesses
     return [int(guess) for guess in kept if guess != len(logs) - 1]
+
+
+def log_likelihoods(logs: Floats, texts: Sequence[Sequence[int]]) -> Doubles:
+    """Log probabilities (classes, T) of one row of guesses → for each text the log of the sum over all ways to say it."""
+    given = logs.astype(np.float64).T[:, np.newaxis]  # (T, 1, classes)
+    letters, may_skip, ends = _states(texts, len(logs) - 1)
+    emitted = _emitted(np.broadcast_to(given, (len(given), len(texts), len(logs))), letters, given[:, :, -1])
+    return _log_sum(np.where(ends, _paths(emitted, may_skip)[-1], -np.inf), axis=1)
+
+
+def best_texts(logs: Floats, most: int = 8, least: float = 1e-4) -> list[tuple[tuple[int, ...], float]]:
+    """Log probabilities (classes, T) → about the most probable texts, best first, each with its log probability.
+
+    A beam of so many texts is kept from step to step, with the probability of all ways to have said each (Graves & Jaitly
+    2014, prefix search). Guesses less probable than `least` are not followed. What is left out makes the result a lower bound.
+    """
+    chances = np.exp(logs.astype(np.float64))
+    blank, scale = len(logs) - 1, 0.0
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (1.0, 0.0)}  # ended by a pause, and by its last letter
+    for step in chances.T.tolist():
+        likely = [letter for letter in range(blank) if step[letter] > least]
+        longer: dict[tuple[int, ...], tuple[float, float]] = {}
+        for text, (paused, spoken) in beam.items():
+            before = longer.get(text, (0.0, 0.0))
+            said = spoken * step[text[-1]] if text else 0.0
+            longer[text] = before[0] + (paused + spoken) * step[blank], before[1] + said
+            for letter in likely:
+                ways = paused if text and letter == text[-1] else paused + spoken
+                other = longer.get((*text, letter), (0.0, 0.0))
+                longer[(*text, letter)] = other[0], other[1] + ways * step[letter]
+        beam = dict(sorted(longer.items(), key=lambda item: (-sum(item[1]), item[0]))[:most])
+        top = max(sum(ways) for ways in beam.values())
+        scale += float(np.log(top))
+        beam = {text: (paused / top, spoken / top) for text, (paused, spoken) in beam.items()}
+    return [(text, scale + float(np.log(sum(ways)))) for text, ways in beam.items() if sum(ways) > 0]
+
+
+def _states(texts: Sequence[Sequence[int]], blank: int) -> tuple[NDArray[np.int_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n, states) each: what is said in a state (nothing, letter, nothing, … letter, nothing), whether the pause before it may
+    be left out, as between letters that are not the same, and whether a text may end in it."""
+    n, lengths = len(texts), np.array([len(text) for text in texts], int)
+    letters = np.full((n, 2 * int(lengths.max(initial=0)) + 1), blank)
+    for i, text in enumerate(texts):
+        letters[i, 1 : 2 * len(text) : 2] = text
+    may_skip, ends = np.zeros(letters.shape, bool), np.zeros(letters.shape, bool)
+    may_skip[:, 3::2] = letters[:, 3::2] != letters[:, 1:-2:2]
+    ends[np.arange(n), 2 * lengths] = ends[np.arange(n), np.maximum(2 * lengths - 1, 0)] = True
+    return letters, may_skip, ends
+
+
+def _emitted(logs: Doubles, letters: NDArray[np.int_], nothing: Doubles) -> Doubles:
+    """(T, n, states): log probabilities of what is said in each state, from those of all classes (T, n, classes)."""
+    spoken = np.arange(letters.shape[1]) % 2 == 1
+    said = np.take_along_axis(logs, np.broadcast_to(letters, (len(logs), *letters.shape)), axis=2)
+    return np.where(spoken, said, nothing[:, :, None])
 
 
 def _paths(emitted: Doubles, may_skip: NDArray[np.bool_]) -> Doubles:

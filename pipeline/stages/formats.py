@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.stages.grammar import Way
+from pipeline.stages.candidates import Candidate
 
 #: What a cell that is unlike all others starts with, in cells.
 _UNSEEN = 0.5
@@ -20,25 +20,25 @@ _UNSEEN = 0.5
 _KINDS = 6
 
 
-def with_column_prior(column: Sequence[list[Way]]) -> list[list[Way]]:
-    """The ways of each cell of a column, best first, their scores changed by how usual their formats are in the other cells."""
-    weights = [_weights(ways) for ways in column]
+def with_column_prior(column: Sequence[list[Candidate]]) -> list[list[Candidate]]:
+    """The candidates of each cell of a column, best first, with how usual their formats are in the other cells as a prior."""
+    weights = [_weights(candidates) for candidates in column]
     counts = [Counter[int](), Counter[int](), Counter[int]()]
-    for ways, weight in zip(column, weights, strict=True):
-        _count(counts, ways, weight, 1)
+    for candidates, weight in zip(column, weights, strict=True):
+        _count(counts, candidates, weight, 1)
     out = []
-    for ways, weight in zip(column, weights, strict=True):
-        _count(counts, ways, weight, -1)
+    for candidates, weight in zip(column, weights, strict=True):
+        _count(counts, candidates, weight, -1)
         total = sum(counts[0].values())
         scored = []
-        for way in ways:
+        for candidate in candidates:
             prior = sum(
                 float(np.log((max(count[kind], 0.0) + _UNSEEN) / (total + _UNSEEN * _KINDS)))
-                for count, kind in zip(counts, _format(way.text), strict=True)
+                for count, kind in zip(counts, _format(candidate.text), strict=True)
             )
-            scored.append(replace(way, prior=prior))
-        out.append(sorted(scored, key=lambda w: (-w.score - w.prior, w.text)))
-        _count(counts, ways, weight, 1)
+            scored.append(replace(candidate, prior=prior))
+        out.append(sorted(scored, key=lambda c: (-c.likely - c.prior, c.text)))
+        _count(counts, candidates, weight, 1)
     return out
 
 
@@ -48,12 +48,12 @@ def _format(text: str) -> tuple[int, int, int]:
     return int(text.startswith("-")), len(part) if point else -1, len(whole)
 
 
-def _weights(ways: list[Way]) -> list[float]:
-    """How much each way of a cell counts: its probability as far as the ink tells, nothing if nothing fits the ink."""
-    return [float(np.exp(way.score)) for way in ways] if ways else []
+def _weights(candidates: list[Candidate]) -> list[float]:
+    """How much each candidate of a cell counts: its probability as far as the ink tells, nothing if nothing fits the ink."""
+    return [float(np.exp(candidate.likely)) for candidate in candidates]
 
 
-def _count(counts: list[Counter[int]], ways: list[Way], weights: list[float], sign: int) -> None:
-    for way, weight in zip(ways, weights, strict=True):
-        for count, kind in zip(counts, _format(way.text), strict=True):
+def _count(counts: list[Counter[int]], candidates: list[Candidate], weights: list[float], sign: int) -> None:
+    for candidate, weight in zip(candidates, weights, strict=True):
+        for count, kind in zip(counts, _format(candidate.text), strict=True):
             count[kind] += sign * weight  # type: ignore[assignment]

@@ -10,7 +10,11 @@ from pipeline.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """The settings of the run and the trained model, the same for every page."""
+    """The settings of the run and the trained models, the same for every page: `model` knows digits, `reader` whole numbers.
+
+    Without a reader, numbers are read digit by digit alone.
+    """
 
     settings: Settings
     model: Model
+    reader: Model | None = None

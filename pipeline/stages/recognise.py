@@ -1,22 +1,62 @@
-"""Lattices → scored lattices: all candidates of a page go through the network together."""
+"""Lattices → scored lattices: all candidates of a page go through the network of digits together, all cells through the reader
+of whole numbers."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from pipeline.records import Image, ScoredPage, SegmentedPage
+from pipeline.ann import Model
+from pipeline.ann.ctc import log_softmax
+from pipeline.ann.network import as_input
+from pipeline.records import Floats, Image, ScoredPage, SegmentedPage
+from pipeline.stages.heights import column_heights
 from pipeline.stages.kit import Kit
+from pipeline.stages.strip import HEIGHT, STEP, strip
+
+#: Strips are widened to a multiple of this, so that they can go together, and say the same in any company.
+_ALIKE = 32
+#: So many columns of pixels go through the reader at once.
+_TOGETHER = 16 * 96
 
 
 def recognise(page: SegmentedPage, kit: Kit) -> ScoredPage:
-    """Gives every candidate segment the probability of each of the network's labels."""
+    """Gives every candidate segment the probability of each digit, and every cell the reader's guesses from left to right."""
     model = kit.model
     glyphs = [s.glyph for lattice in page.lattices for s in lattice.segments]
     images = np.stack(glyphs) if glyphs else np.zeros((0, *model.network.size), np.uint8)
     every = model.network.probabilities(images, model.calibration.get("temperature", 1.0))
     bounds = np.cumsum([len(lattice.segments) for lattice in page.lattices])
-    return ScoredPage(page, model.labels, tuple(np.split(every, bounds[:-1])) if len(bounds) else ())
+    probabilities = tuple(np.split(every, bounds[:-1])) if len(bounds) else ()
+    if kit.reader is None:
+        return ScoredPage(page, model.labels, probabilities)
+    return ScoredPage(page, model.labels, probabilities, kit.reader.labels, tuple(read_strips(kit.reader, strips(page))))
+
+
+def strips(page: SegmentedPage) -> list[Image]:
+    """What the reader of whole numbers is shown of each lattice; no columns where there is no ink."""
+    pairs = zip(page.lattices, column_heights(page.lattices), strict=True)
+    nothing = np.zeros((HEIGHT, 0), np.uint8)
+    return [nothing if lattice.ink is None else strip(lattice.ink, height) for lattice, height in pairs]
+
+
+def read_strips(reader: Model, shown: Sequence[Image]) -> list[Floats]:
+    """Strips (32, w) → for each the log probabilities (labels, w / 4) of the reader's labels, the last of which is nothing."""
+    out: list[Floats] = [np.zeros((len(reader.labels), 0), np.float32)] * len(shown)
+    by_width: dict[int, list[int]] = {}
+    for i, image in enumerate(shown):
+        if image.shape[1]:
+            by_width.setdefault(-(-image.shape[1] // _ALIKE) * _ALIKE, []).append(i)
+    for width, members in by_width.items():
+        size = max(1, _TOGETHER // width)
+        for part in (members[start : start + size] for start in range(0, len(members), size)):
+            images = np.stack([np.pad(shown[i], ((0, 0), (0, width - shown[i].shape[1]))) for i in part])
+            logits = reader.network.forward(as_input(images))[:, 0]
+            for place, i in enumerate(part):
+                out[i] = log_softmax(logits[:, : shown[i].shape[1] // STEP, place])
+    return out
 
 
 def draw_glyphs(page: ScoredPage) -> Image:

@@ -150,12 +150,13 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
         return Lattice(cell, table, (), ())
     if len(ink) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has")
+    whole = _soft_ink(page, ink)[2]
     tallest = float(max(p.mask.shape[0] for p in ink))
     # print is often smaller than the writing beside it
     own_height = min(tallest, 1.3 * height) if tallest > 0.35 * height else height
     pieces, cuts = _pieces(page.clean, ink, own_height)
     if len(pieces) > _MOST_PIECES:
-        return Lattice(cell, table, (), (), "more ink than a number has")
+        return Lattice(cell, table, (), (), "more ink than a number has", whole)
     segments = []
     for first in range(len(pieces)):
         for last in range(first + 1, min(first + _MOST_MERGED, len(pieces)) + 1):
@@ -163,7 +164,7 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
             if last - first > 1 and not _may_be_one(members, max(own_height, height)):
                 continue
             segments.append(_segment(page, members, first, _spread(members, cuts[first : last - 1])))
-    return Lattice(cell, table, tuple(cuts), tuple(segments))
+    return Lattice(cell, table, tuple(cuts), tuple(segments), ink=whole)
 
 
 def _pieces(clean: CleanPage, ink: list[Piece], height: float) -> tuple[list[Piece], list[float]]:
@@ -202,6 +203,12 @@ def _spread(members: list[Piece], cuts: list[float]) -> float:
 
 
 def _segment(page: TabledPage, members: list[Piece], first: int, spread: float) -> Segment:
+    box, area, ink = _soft_ink(page, members)
+    return Segment(first, first + len(members), box, area, spread, normalise(ink))
+
+
+def _soft_ink(page: TabledPage, members: list[Piece]) -> tuple[Box, int, Image]:
+    """The box of some pieces, the pixels in them, and their ink, white on black and grey, one pixel more on all sides."""
     x, y = min(p.x for p in members), min(p.y for p in members)
     right, bottom = max(p.right for p in members), max(p.bottom for p in members)
     mask = np.zeros((bottom - y + 2, right - x + 2), np.uint8)
@@ -216,6 +223,5 @@ def _segment(page: TabledPage, members: list[Piece], first: int, spread: float) 
     around = np.ix_(ys, xs)
     erased = (page.clean.ink[around] > 0) & (page.ink[around] == 0)  # a ruling beside the stroke
     dark = 255 - page.clean.grey[around]
-    glyph = normalise(np.where((soft > 0) & ~(erased & (mask == 0)), dark, 0).astype(np.uint8))
-    box = Box(x, y, right - x, bottom - y)
-    return Segment(first, first + len(members), box, area, spread, glyph)
+    ink = np.where((soft > 0) & ~(erased & (mask == 0)), dark, 0).astype(np.uint8)
+    return Box(x, y, right - x, bottom - y), area, ink

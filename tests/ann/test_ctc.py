@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.ann.ctc import best_text, ctc_loss, log_softmax
+from pipeline.ann.ctc import best_text, best_texts, ctc_loss, log_likelihoods, log_softmax
 
 CLASSES = 4  # a, b, c and the blank
 
@@ -103,3 +103,38 @@ def test_the_best_text_joins_repeats_and_leaves_pauses_out() -> None:
     logs[guesses, np.arange(len(guesses))] = 0
     assert best_text(logs) == [0, 0, 2]
     assert best_text(logs[:, :0]) == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 999))
+def test_likelihoods_of_several_texts_are_the_sums_over_their_paths(steps: int, seed: int) -> None:
+    given_ = logits(steps, seed=seed)[:, :, 0]
+    texts = [[], [0], [1, 1], [2, 0], [0, 1, 2]]
+    found = log_likelihoods(log_softmax(given_), texts)
+    for text, log in zip(texts, found, strict=True):
+        if len(text) + sum(a == b for a, b in itertools.pairwise(text)) > steps:
+            assert log == -np.inf
+        else:
+            assert log == pytest.approx(-by_hand(given_, text), rel=1e-5, abs=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 999))
+def test_a_wide_beam_finds_all_texts_and_their_probabilities(steps: int, seed: int) -> None:
+    logs = log_softmax(logits(steps, seed=seed)[:, :, 0])
+    found = best_texts(logs, most=2000, least=0.0)
+    assert np.exp([log for _, log in found]).sum() == pytest.approx(1, rel=1e-5)
+    assert [log for _, log in found] == sorted((log for _, log in found), reverse=True)
+    exact = log_likelihoods(logs, [text for text, _ in found])
+    assert exact == pytest.approx(np.array([log for _, log in found]), rel=1e-5, abs=1e-6)
+
+
+def test_a_narrow_beam_finds_the_best_text_of_sure_guesses() -> None:
+    rng = np.random.default_rng(0)
+    given_ = rng.normal(0, 0.5, (CLASSES, 40, 1)).astype(np.float32)
+    given_[rng.integers(0, CLASSES, 40), np.arange(40)] += 6
+    logs = log_softmax(given_)[:, :, 0]
+    found = best_texts(logs, most=4)
+    assert len(found) == 4
+    assert list(found[0][0]) == best_text(logs)
+    assert found[0][1] <= float(log_likelihoods(logs, [found[0][0]])[0]) + 1e-9

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Reading, ScoredPage
-from pipeline.stages.interpret import confidence, draw_readings, interpret, value_of
+from pipeline.stages.confidence import confidence, evidence
+from pipeline.stages.interpret import draw_readings, interpret
+from pipeline.stages.texts import value_of
 from tests.stages.grids import kit
 from tests.stages.lattices import HEIGHT, PEN, Ink, column, dash, digit, dot, scored, scrawl
 
@@ -254,20 +256,20 @@ finite = st.floats(-50, 0)
 
 @given(finite, st.floats(0, 50))
 def test_confidence_is_a_probability(score: float, lead: float) -> None:
-    assert 0 <= confidence(score, lead, {}) <= 1
+    assert 0 <= confidence(evidence(score, lead), {}) <= 1
 
 
 @given(finite, finite, st.floats(0, 50), st.floats(0, 50))
 def test_more_evidence_is_not_less_sure(one: float, other: float, lead: float, further: float) -> None:
     low, high = sorted((one, other))
     near, far = sorted((lead, further))
-    assert confidence(low, near, {}) <= confidence(high, near, {}) + 1e-12
-    assert confidence(low, near, {}) <= confidence(low, far, {}) + 1e-12
+    assert confidence(evidence(low, near), {}) <= confidence(evidence(high, near), {}) + 1e-12
+    assert confidence(evidence(low, near), {}) <= confidence(evidence(low, far), {}) + 1e-12
 
 
 def test_calibration_sets_the_confidence() -> None:
     sure = {"reading_bias": 3.0, "reading_score": 0.0, "reading_lead": 0.0}
-    assert confidence(-5, 0, sure) == pytest.approx(1 / (1 + math.exp(-3)))
+    assert confidence(evidence(-5, 0), sure) == pytest.approx(1 / (1 + math.exp(-3)))
     model = replace(kit().model, calibration=sure)
     reading = interpret(column(written("7")), replace(kit(), model=model)).readings[1]
     assert reading.confidence == pytest.approx(1 / (1 + math.exp(-3)))

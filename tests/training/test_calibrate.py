@@ -10,8 +10,11 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from pipeline.ann import Model, Network
+from pipeline.settings import Settings
+from pipeline.stages.candidates import Candidate
+from pipeline.stages.kit import Kit
 from pipeline.training import calibrate
-from pipeline.training.calibrate import calibrated, collect, fit_logistic
+from pipeline.training.calibrate import calibrated, collect, fit_logistic, fit_weights
 from pipeline.training.datasets import LABELS
 from pipeline.training.handwriting import Handwriting
 from tests.handwriting import handwriting
@@ -78,6 +81,18 @@ def test_readings_that_were_all_right_or_all_wrong_do_not_make_certainty(right: 
     assert np.isfinite([bias, by_score, by_lead]).all()
 
 
+def test_the_weights_that_made_the_choices_are_found() -> None:
+    rng = np.random.default_rng(0)
+    choices = []
+    for _ in range(4000):
+        words = rng.normal(0, 2, (4, 2))
+        chances = np.exp(words @ (0.3, 0.9))
+        truth = int(rng.choice(4, p=chances / chances.sum()))
+        choices.append(([Candidate(str(i), float(one), float(other), 0.0) for i, (one, other) in enumerate(words)], truth))
+    found = fit_weights(choices)
+    assert (found.lattice, found.strip) == pytest.approx((0.3, 0.9), abs=0.08)
+
+
 def untrained() -> Model:
     network = Network((("pool",), ("conv", 4, 5, 0), ("pool",), ("relu",), ("dense", len(LABELS))))
     return Model(network, LABELS, {"temperature": 1.5}, {"epochs": 0})
@@ -85,15 +100,15 @@ def untrained() -> Model:
 
 @pytest.mark.slow
 def test_evidence_is_collected_from_drawn_sheets_the_same_from_the_same_seed() -> None:
-    features, right = collect(untrained(), handwriting(), sheets=1, seed=3)
+    features, right = collect(Kit(Settings(), untrained()), handwriting(), sheets=1, seed=3)
     assert features.shape == (len(right), 2)
     assert np.isfinite(features).all() and set(right) <= {0.0, 1.0}
-    again, _ = collect(untrained(), handwriting(), sheets=1, seed=3)
+    again, _ = collect(Kit(Settings(), untrained()), handwriting(), sheets=1, seed=3)
     np.testing.assert_array_equal(features, again)
 
 
 def test_calibration_adds_to_what_is_there_and_leaves_the_network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def collected(model: Model, hand: Handwriting, sheets: int, seed: int) -> tuple[Floats, Floats]:
+    def collected(kit: Kit, hand: Handwriting, sheets: int, seed: int) -> tuple[Floats, Floats]:
         return outcomes(1.0, (2.0, 0.5), 2000)
 
     monkeypatch.setattr(calibrate, "collect", collected)

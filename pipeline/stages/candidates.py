@@ -1,0 +1,118 @@
+"""The numbers that a cell may hold, by two readers that know nothing of each other: digit by digit, and in one sweep.
+
+The lattice's word on a text is the best way to cut the ink into it, the strip's word the probability of all ways to say it
+from left to right. They err on different cells, so a number that both would have said is sure, and one that only one of them
+would have is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.ann.ctc import best_texts, log_likelihoods
+from pipeline.records import Floats, Lattice
+from pipeline.stages.grammar import Grammar, best_ways
+from pipeline.stages.labels import NUMBER, Labelled
+from pipeline.stages.texts import number_in
+
+#: Worse than this, in log probability, says nothing more.
+FLOOR = -10.0
+#: Texts that each reader may name.
+_MOST = 8
+#: Texts that the strip says less often than this are not looked for in the lattice.
+_LIKELY = float(np.log(1e-3))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A number as text, the log probabilities that the lattice and the strip give it, and what else speaks for it.
+
+    `likely` is what both together say of it, in units of log probability, the prior not included. Without a strip, its word is
+    0 for every text.
+    """
+
+    text: str
+    lattice: float
+    strip: float
+    likely: float
+    prior: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much the word of each reader counts, by names in a model's calibration."""
+
+    lattice: float = 0.7
+    strip: float = 0.7
+
+    @staticmethod
+    def of(calibration: Mapping[str, float]) -> Weights:
+        """Those fitted, or usual ones."""
+        usual = Weights()
+        return Weights(calibration.get("weight_lattice", usual.lattice), calibration.get("weight_strip", usual.strip))
+
+
+def numbers_of(
+    lattice: Lattice, labelled: Labelled, guesses: Floats | None, labels: Sequence[str], weights: Weights
+) -> list[Candidate]:
+    """What the cell may say, best first. `guesses` (labels, steps) are the strip's, if there is one."""
+    by_lattice = _by_lattice(lattice, labelled)
+    if guesses is None:
+        return _sorted([Candidate(text, score, 0.0, score) for text, score in by_lattice.items()])
+    by_strip = _by_strip(guesses, labels, list(by_lattice))
+    for text, log in by_strip.items():
+        if text not in by_lattice and log > _LIKELY and lattice.segments:
+            by_lattice[text] = _score_of(lattice, labelled, text)
+    found = []
+    for text in {**by_lattice, **by_strip}:
+        one, other = (max(words.get(text, FLOOR), FLOOR) for words in (by_lattice, by_strip))
+        found.append(Candidate(text, one, other, weights.lattice * one + weights.strip * other))
+    return _sorted(found)
+
+
+def _sorted(found: list[Candidate]) -> list[Candidate]:
+    return sorted(found, key=lambda c: (-c.likely, c.text))
+
+
+def _by_lattice(lattice: Lattice, labelled: Labelled) -> dict[str, float]:
+    scores: dict[str, float] = {}
+    for way in best_ways(lattice, labelled, NUMBER, _MOST) if lattice.segments else []:
+        text = number_in(way.text)
+        if text is not None:
+            scores[text] = max(scores.get(text, -np.inf), way.score)
+    return scores
+
+
+def _by_strip(guesses: Floats, labels: Sequence[str], others: Sequence[str]) -> dict[str, float]:
+    """The numbers that the strip names, and its word on others: a text counts with all marks that change nothing."""
+    names = [label for label in labels if label not in ("", "/")]
+    logs = _as(names, guesses, labels)
+    scores: dict[str, float] = {}
+    for said, log in best_texts(logs, 2 * _MOST):
+        text = number_in("".join(names[i] for i in said))
+        if text is not None:
+            scores[text] = float(np.logaddexp(scores.get(text, -np.inf), log))
+    missing = [text for text in others if text not in scores]
+    if missing:
+        found = log_likelihoods(logs, [[names.index(character) for character in text] for text in missing])
+        scores.update(zip(missing, found.tolist(), strict=True))
+    return scores
+
+
+def _as(names: Sequence[str], guesses: Floats, labels: Sequence[str]) -> Floats:
+    """The guesses of these labels and of nothing, the last; a 1 may lean as far as a slash."""
+    rows = {label: guesses[i] for i, label in enumerate(labels)}
+    if "/" in rows:
+        rows["1"] = np.logaddexp(rows["1"], rows["/"])
+    return np.stack([rows[name] for name in (*names, "")])
+
+
+def _score_of(lattice: Lattice, labelled: Labelled, text: str) -> float:
+    """The log score of the best way to cut this very text out of the ink, marks that say nothing left aside."""
+    moves = {str(i): {character: str(i + 1), "": str(i)} for i, character in enumerate(text)}
+    end = str(len(text))
+    ways = best_ways(lattice, labelled, Grammar({**moves, end: {"": end, "-": end, ".": end}}, frozenset({end}), "0"), 1)
+    return ways[0].score if ways else FLOOR

@@ -1,0 +1,43 @@
+"""How high digits are in a cell, by what stands in it, in its column and on its page. Heights are in clean pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.records import Lattice
+
+#: A column of so many cells with writing says how high its digits are.
+_ENOUGH = 3
+
+
+def digit_heights(lattices: Sequence[Lattice]) -> list[float]:
+    """For each lattice the height of digits around it: in its cell if it holds some, else in its column, else on the page."""
+    tallest = [_tallest(lattice) for lattice in lattices]
+    everywhere = [height for height in tallest if height]
+    page_height = float(np.median(everywhere)) if everywhere else 1.0
+    typical = _by_column(lattices, tallest, 1)
+    out = []
+    for lattice, height in zip(lattices, tallest, strict=True):
+        usual = max(typical.get((lattice.table, lattice.cell.column), page_height), 0.5 * page_height)
+        out.append(float(height) if height > 0.6 * usual else usual)
+    return out
+
+
+def column_heights(lattices: Sequence[Lattice]) -> list[float | None]:
+    """For each lattice the usual height of the digits of its column, if enough of its cells are written in."""
+    typical = _by_column(lattices, [_tallest(lattice) for lattice in lattices], _ENOUGH)
+    return [typical.get((lattice.table, lattice.cell.column)) for lattice in lattices]
+
+
+def _tallest(lattice: Lattice) -> int:
+    return max((s.box.height for s in lattice.segments if s.last - s.first == 1), default=0)
+
+
+def _by_column(lattices: Sequence[Lattice], tallest: Sequence[int], enough: int) -> dict[tuple[int, int], float]:
+    columns: dict[tuple[int, int], list[int]] = {}
+    for lattice, height in zip(lattices, tallest, strict=True):
+        if height:
+            columns.setdefault((lattice.table, lattice.cell.column), []).append(height)
+    return {key: float(np.median(heights)) for key, heights in columns.items() if len(heights) >= enough}

@@ -1,0 +1,174 @@
+"""How well numbers are read: strings and real pages, with each of the two readers alone and with both.
+
+    python -m tests.bench.reading [--data DIR] [--strings N] [--only strings,amounts,pages]
+
+Without --data, PIPELINE_DATA says where the data are. Prints Markdown: the share of strings and cells that is read exactly; how
+honest the confidence of readings is; what is accepted though wrong against what is sent to a person, by threshold; and cells a
+minute on one core, networks included. Strings are of NIST digits that nothing was trained on, and the fifth of the real amounts
+that is kept for validation; pages are real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.chain import kit_of, read_scan
+from pipeline.records import Image, Page, Reading
+from pipeline.settings import Settings
+from pipeline.stages.candidates import Weights
+from pipeline.stages.interpret import cells_of, interpret
+from pipeline.stages.kit import Kit
+from pipeline.stages.lone import single_cell
+from pipeline.stages.recognise import recognise
+from pipeline.stages.segment import segment
+from pipeline.training.amounts import is_held_out
+from pipeline.training.markdown import table
+from pipeline.training.reliability import calibration_error
+from pipeline.training.stringsets import validation_strings
+from tests.bench.timing import on_one_thread
+from tests.scoring import same
+
+THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+_SEED = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One number: what was said by both readers together, and whether that was right, and each alone."""
+
+    group: str
+    reading: Reading
+    right: bool
+    by_lattice: bool
+    by_strip: bool
+
+
+def outcome(group: str, picture: Image, truth: str, kit: Kit, digits_only: bool = False) -> Outcome:
+    """A picture of one number, read."""
+
+    def is_right(text: str) -> bool:
+        return ("".join(c for c in text if c.isdigit()) == truth) if digits_only else same(text, truth)
+
+    page = segment(single_cell(Page(1, picture)), kit)
+    scored = recognise(page, kit)
+    found = cells_of(scored, Weights())[0].numbers
+    by_lattice = max(found, key=lambda c: c.lattice, default=None)
+    by_strip = max(found, key=lambda c: c.strip, default=None)
+    reading = interpret(scored, kit).readings[0]
+    each = [best is not None and is_right(best.text) for best in (by_lattice, by_strip)]
+    return Outcome(group, reading, is_right(reading.value), *each)
+
+
+def strings(data: Path, n: int, kit: Kit) -> Iterator[Outcome]:
+    """Numbers of 1 to 6 NIST digits, a third of them touching."""
+    for string in validation_strings(data, n, _SEED):
+        yield outcome(f"{'touching' if string.touching else 'apart'}, {string.height} px", string.page, string.text, kit)
+
+
+def amounts(data: Path, kit: Kit) -> Iterator[Outcome]:
+    """The real amounts that are kept for validation; only their digits are labelled."""
+    folder = data / "strings" / "orand_car_a"
+    with (folder / "labels.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if is_held_out(row["file"])]
+    for row in rows:
+        content = np.frombuffer((folder / "images" / row["file"]).read_bytes(), np.uint8)
+        grey = np.asarray(cv2.imdecode(content, cv2.IMREAD_GRAYSCALE), np.uint8)
+        yield replace(outcome("amounts", grey, row["digits"], kit, digits_only=True), group=f"amounts {row['file']}")
+
+
+def read_pages(folder: Path) -> tuple[list[tuple[str, str, str, float]], float]:
+    """(value, truth, status, confidence) of every cell of a folder's pages that has a truth, and the seconds it took."""
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as stream:
+        truth = {(r["page"], int(r["row"]) + 1, int(r["col"]) + 1): r["value"] for r in csv.DictReader(stream)}
+    cells, seconds = [], 0.0
+    for name in sorted({page for page, _, _ in truth}):
+        started = time.process_time()
+        result = read_scan((folder / name).read_bytes())
+        seconds += time.process_time() - started
+        read = {(name, r.row, r.column): r for page in result.pages for r in page.readings}
+        for place, wanted in truth.items():
+            if place[0] == name and wanted != "?":
+                found = read.get(place)
+                cells.append((found.value, wanted, found.status, found.confidence) if found else ("", wanted, "", 0.0))
+    return cells, seconds
+
+
+def shares(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    """A line for each group and for all: how many, and read exactly by each reader alone and by both."""
+    groups = {"all": list(outcomes)}
+    for found in outcomes:
+        groups.setdefault(found.group, []).append(found)
+    return [
+        (name, str(len(members)), *(f"{100 * np.mean(right):.2f}" for right in _columns(members)))
+        for name, members in groups.items()
+    ]
+
+
+def _columns(members: Sequence[Outcome]) -> list[list[bool]]:
+    return [[m.by_lattice for m in members], [m.by_strip for m in members], [m.right for m in members]]
+
+
+def trade_off(confidence: Sequence[float], right: Sequence[bool]) -> list[tuple[str, ...]]:
+    """For each threshold the share sent to a person, and the share of the accepted that is wrong."""
+    sure, good = np.array(confidence), np.array(right)
+    lines: list[tuple[str, ...]] = []
+    for threshold in THRESHOLDS:
+        accepted = sure >= threshold
+        wrong = int((accepted & ~good).sum())
+        share = 100 * wrong / max(int(accepted.sum()), 1)
+        lines.append(
+            (f"{threshold:g}", f"{100 * float((~accepted).mean()):.1f}", f"{share:.2f}", f"{wrong} of {accepted.sum()}")
+        )
+    return lines
+
+
+def page_report(folder: Path) -> str:
+    """What came of a folder's pages, in two sentences."""
+    cells, seconds = read_pages(folder)
+    accepted = [c for c in cells if c[2] in ("ok", "corrected", "verified")]
+    wrong = sum(not same(c[0], c[1]) for c in accepted)
+    exact = float(np.mean([same(c[0], c[1]) for c in cells]))
+    review = float(np.mean([c[2] in ("review", "unreadable") for c in cells]))
+    written = sum(c[1] != "" for c in cells)
+    return (
+        f"exact {100 * exact:.2f} %, to a person {100 * review:.1f} %, accepted wrong {wrong} of {len(accepted)}\n"
+        f"{len(cells)} cells, {written} written, {60 * len(cells) / seconds:.0f} a minute, the page's cleaning included"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, default=os.environ.get("PIPELINE_DATA"))
+    parser.add_argument("--strings", type=int, default=1500)
+    parser.add_argument("--only", default="strings,amounts,pages")
+    options = parser.parse_args()
+    if options.data is None:
+        parser.error("say with --data or PIPELINE_DATA where the data are")
+    parts, kit = options.only.split(","), kit_of(Settings())
+    head = ("", "numbers", "digit by digit %", "in one sweep %", "both %")
+    for part in ("strings", "amounts"):
+        if part not in parts:
+            continue
+        found = list(strings(options.data, options.strings, kit) if part == "strings" else amounts(options.data, kit))
+        confidence, right = [f.reading.confidence for f in found], [f.right for f in found]
+        print(f"\n## {part}\n\n{table(head, shares(found) if part == 'strings' else shares(found)[:1])}\n")
+        print(f"expected calibration error {100 * calibration_error(np.array(confidence), np.array(right)):.2f} %\n")
+        print(table(("threshold", "to a person %", "accepted wrong %", ""), trade_off(confidence, right)), flush=True)
+        if part == "amounts":
+            print("\nmisses: " + ", ".join(f"{f.group.split()[1]} {f.reading.text}" for f in found if not f.right))
+    for name in ("marksheets_ames", "tableqcr") if "pages" in parts else ():
+        print(f"\n## {name}\n\n{page_report(options.data / 'pages' / name)}", flush=True)
+
+
+if __name__ == "__main__":
+    on_one_thread("tests.bench.reading")
+    main()
