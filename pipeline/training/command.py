@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.ann import Model, load_model, save_model
-from pipeline.chain import SHIPPED_MODEL, model_of, read_model
-from pipeline.errors import ModelError, OutputError
-from pipeline.files import atomic_files, reported, write_atomically
+from pipeline.chain import SHIPPED_MODEL, model_of
+from pipeline.files import atomic_files
 from pipeline.settings import Settings
 from pipeline.training.card import card, card_beside, facts_of
 from pipeline.training.curve import write_curve
@@ -20,6 +18,7 @@ from pipeline.training.datasets import HELD_OUT, Examples, load_mnist
 from pipeline.training.download import data_folder
 from pipeline.training.evaluate import Evaluation, evaluate, measure, measured_sets, share_read
 from pipeline.training.make import Made, make_model
+from pipeline.training.output import checked_output, refuse_worse
 from pipeline.training.paper import EPOCHS, PaperProgress, save_paper, train_paper
 from pipeline.training.scores import as_markdown, targets
 from pipeline.training.trainer import Progress, Recipe
@@ -31,7 +30,6 @@ Show = Callable[[str, float], None]
 
 #: Where the published network goes unless said otherwise: never in the place of the model in use.
 PAPER = Path("paper.pkl")
-_REPLACE = "--force replaces the present one."
 
 
 def train_model(
@@ -49,14 +47,14 @@ def train_model(
     """
     output = output or settings.model or SHIPPED_MODEL
     recipe = Recipe() if epochs is None else Recipe(legs=(replace(Recipe().legs[0], epochs=epochs),))
-    present = _checked_output(output, force)
+    present = checked_output(output, force)
     data = data_folder(data)
     tests = measured_sets(data)  # before the long run: one of them may be damaged
     made = make_model(data, recipe, checkpoint, _EpochLog(recipe.epochs), _tick(recipe.epochs, show))
     for name, value in made.model.facts.items():
         yield f"{name}: {value}"
     if present is not None:
-        _refuse_worse(made.model, present, made.corpus.validation, output)
+        refuse_worse(made.model, *_read_by(made.corpus.validation, made.model, present), output)
     evaluation = measure(made.model, made.corpus.validation_parts, *tests)
     for target in targets(evaluation):
         yield f"{target.what}: {target.found} ({target.wanted}: {'yes' if target.met else 'NO'})"
@@ -72,14 +70,15 @@ def train_published(
     of the same kind.
     """
     output, epochs = output or PAPER, epochs or EPOCHS
-    present = _checked_output(output, force)
+    present = checked_output(output, force)
     data = data_folder(data)
     run = train_paper(data, epochs, report=_paper_log(epochs, show))
     for name, value in run.model.facts.items():
         yield f"{name}: {value}"
     if present is not None:
         mnist = load_mnist(data, "train")
-        _refuse_worse(run.model, present, Examples(mnist.images[-HELD_OUT:], mnist.labels[-HELD_OUT:]), output)
+        examples = Examples(mnist.images[-HELD_OUT:], mnist.labels[-HELD_OUT:])
+        refuse_worse(run.model, *_read_by(examples, run.model, present), output)
     for file in save_paper(run, output):
         yield f"written: {file}"
 
@@ -101,32 +100,8 @@ def describe_model(settings: Settings, as_json: bool = False) -> str:
     return json.dumps(facts_of(file, model)) if as_json else card_beside(file, model).rstrip("\n")
 
 
-def _checked_output(output: Path, force: bool) -> Model | None:
-    """The model that would be replaced, if it is not to be replaced blindly. Before the long run, as much can be wrong.
-
-    Raises OutputError for a place that can't be written to, ModelError for a damaged model.
-    """
-    with reported(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(output.parent, os.W_OK):
-        raise OutputError(f"{output.parent} can't be written to", "Say with --output where the network is to go.")
-    if force or not output.exists():
-        return None
-    try:
-        return read_model(output)
-    except ModelError as error:
-        raise ModelError(error.message, _REPLACE) from error
-
-
-def _refuse_worse(new: Model, present: Model, examples: Examples, output: Path) -> None:
-    now, then = (share_read(model, examples) for model in (new, present))
-    if now < then:
-        kept = output.with_suffix(".worse.pkl")
-        write_atomically(kept, save_model(new))
-        raise ModelError(
-            f"the new model reads {now:.2%} of the validation data, the present one {then:.2%}",
-            f"It was written to {kept} instead; {_REPLACE}",
-        )
+def _read_by(examples: Examples, new: Model, present: Model) -> tuple[float, float]:
+    return share_read(new, examples), share_read(present, examples)
 
 
 def _save(made: Made, evaluation: Evaluation, output: Path) -> Iterator[str]:

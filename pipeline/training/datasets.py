@@ -38,9 +38,9 @@ HELD_OUT = 5000
 NEGATIVES_HELD_OUT = 5500
 NON_CHARACTERS = "non-character: "
 
-#: Letters have a hundred examples each where digits have thousands.
-_SCARCE = [LABELS.index(letter) for letter in "ABCDEF"]
-_SCARCE_REPEAT = 5
+#: How often labels are shown that have few examples beside those they may be mistaken for: letters have a hundred each where
+#: digits have thousands, and of leaning strokes there are many more ones than slashes.
+_SCARCE = {**dict.fromkeys("ABCDEF", 5), "/": 3}
 
 Labels = NDArray[np.int64]
 
@@ -112,7 +112,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     parts.append(_Part("drawn marks", _labelled(*make_marks(rng)), 1))
     confusing = mnist.images[mnist.labels != 1]
     first_held_out = int((mnist.labels[:split] != 1).sum())
-    lookalikes = Lookalikes(mnist.images[:split], mnist.labels[:split])
+    lookalikes = Lookalikes(mnist.images[:split])
     negatives, _ = make_negatives(confusing[:first_held_out], rng, is_digit=lookalikes)
     parts.append(_Part("non-characters", _all("?", negatives), 1, held_out=0.0))
     negatives, kinds = make_negatives(confusing[first_held_out:], rng, NEGATIVES_HELD_OUT, lookalikes)
@@ -127,7 +127,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
             validation.append((part.name, _take(part.examples, index[chosen])))
         kept = _take(part.examples, index[~chosen])
         train.append(kept)
-        times = np.where(np.isin(kept.labels, _SCARCE), part.repeat * _SCARCE_REPEAT, part.repeat)
+        times = part.repeat * np.array([_SCARCE.get(label, 1) for label in LABELS])[kept.labels]
         order.append(np.repeat(np.arange(start, start + len(kept)), times))
         start += len(kept)
     names = tuple(f"{part.name} ({len(part.examples)} × {part.repeat})" for part in parts)

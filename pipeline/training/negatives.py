@@ -16,7 +16,7 @@ Test = Callable[[Image], NDArray[np.bool_]]
 
 
 def make_negatives(
-    digits: Image, rng: np.random.Generator, n: int = 20_000, is_digit: Test | None = None
+    digits: Image, rng: np.random.Generator, n: int = 40_000, is_digit: Test | None = None
 ) -> tuple[Image, NDArray[np.str_]]:
     """At most n images (28, 28), white on black, from digits (m, 28, 28) other than 1; and of each, the name of its kind.
 

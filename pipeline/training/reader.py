@@ -28,6 +28,7 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.learner import PARTS, Learner, Loss, settle
 from pipeline.training.strings import StringExample, StringSource
 from pipeline.training.stringtexts import ALPHABET
+from pipeline.training.trainer import Tick
 
 #: What a guess can be; the last, the blank, is no character.
 READER_LABELS: tuple[str, ...] = (*ALPHABET, "")
@@ -79,20 +80,33 @@ class Strips:
     silent: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class TrainedReader:
+    """A network with averaged weights, and how it got there, rounds before a checkpoint included."""
+
+    network: Network
+    history: tuple[ReaderProgress, ...]
+
+
 def train_reader(
     data: Path,
     recipe: ReaderRecipe,
     validation: Sequence[Sequence[StringExample]],
     checkpoint: Path | None = None,
     report: Callable[[ReaderProgress], None] | None = None,
-) -> Network:
-    """A network with averaged weights. Raises DataError without data, or for a checkpoint that can't be read."""
+    tick: Tick | None = None,
+) -> TrainedReader:
+    """Trains a reader. A checkpoint of the same recipe and data is gone on from, and kept up to date.
+
+    Raises DataError without data, or for a checkpoint that can't be read.
+    """
     network = Network(recipe.architecture, (HEIGHT, 96), recipe.seed)
     optimiser, average = Adam(network.parameters, recipe.decay), Average(network.parameters)
-    state = Checkpoint(checkpoint, repr(recipe), network, optimiser, average)
-    history = state.load()
+    source = _source(data)
+    state = Checkpoint(checkpoint, f"{recipe!r} {source.digest}", network, optimiser, average)
+    history = [ReaderProgress(int(row[0]), row[1], tuple(row[3:]), row[2]) for row in state.load()]
     averaged = Network(recipe.architecture, (HEIGHT, 96))
-    measured = collate(_source(data).batch(1024, np.random.default_rng(recipe.seed)))
+    measured = collate(source.batch(1024, np.random.default_rng(recipe.seed)))
     sets = [[collate([example]) for example in examples] for examples in validation]
     with Ahead(_drawn) as ahead, ThreadPoolExecutor(PARTS) as threads:
         learner = Learner(network, threads)
@@ -103,15 +117,16 @@ def train_reader(
                 losses.append(learner.learn([_part(strips, part) for part in range(PARTS)]))
                 optimiser.step(_rate(recipe, number + step / recipe.batches))
                 average.step()
+                if tick:
+                    tick(number + 1, (step + 1) / recipe.batches)
             settle(averaged, average, measured.images)
             exact = tuple(exactly(averaged, strips) for strips in sets)
-            progress = ReaderProgress(number + 1, float(np.mean(losses)), exact, time.monotonic() - started)
-            history.append([progress.round, progress.loss, progress.seconds, *exact])
-            state.save(history)
+            history.append(ReaderProgress(number + 1, float(np.mean(losses)), exact, time.monotonic() - started))
+            state.save([[done.round, done.loss, done.seconds, *done.exact] for done in history])
             if report:
-                report(progress)
+                report(history[-1])
     settle(averaged, average, measured.images)
-    return averaged
+    return TrainedReader(averaged, tuple(history))
 
 
 def exactly(network: Network, sets: Sequence[Strips]) -> float:

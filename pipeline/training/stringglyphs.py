@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,14 @@ class Glyphs:
         order = order[boxes[order, 3] > 4]  # some images are all but empty
         # the examples of each digit, from the thinnest pen to the thickest
         self._of = [order[labels[order] == digit] for digit in range(10)]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all examples."""
+        hasher = hashlib.sha256(self._images.tobytes())
+        for examples in self._of:
+            hasher.update(examples.tobytes() + b"/")
+        return hasher.hexdigest()
 
     def has(self, digit: int) -> bool:
         """Whether there is an example of it."""

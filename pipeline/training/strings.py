@@ -5,6 +5,7 @@ Everything goes through the same `strip` as what is read.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -50,6 +51,19 @@ class StringSource:
         amounts = data / "strings" / "orand_car_a"
         found = load_amounts(amounts, held_out=False, scale=_KEPT) if (amounts / "labels.csv").is_file() else []
         self._amounts = [replace(amount, ink=fully_inked(amount.ink)) for amount in found if amount.ink.any()]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that strings are made of."""
+        hasher = hashlib.sha256("".join(glyphs.digest for glyphs in self._glyphs).encode())
+        for amount in self._amounts:
+            hasher.update(amount.digits.encode() + amount.ink.tobytes())
+        return hasher.hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is written with, and whether there are real amounts."""
+        return (*(glyphs.name for glyphs in self._glyphs), *(["real amounts"] if self._amounts else []))
 
     def draw(self, rng: np.random.Generator) -> StringExample:
         """The next example; the same state of `rng` gives the same."""

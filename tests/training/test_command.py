@@ -30,6 +30,7 @@ from pipeline.training.make import Made
 from pipeline.training.negatives import make_negatives
 from pipeline.training.paper import EPOCHS, PaperRun
 from pipeline.training.printed import make_printed
+from pipeline.training.reader import ReaderRecipe
 from pipeline.training.speed import Speed
 from pipeline.training.trainer import Leg, Progress, Recipe
 from tests.training.datafolder import HELD_OUT, TRAINED, digits, write_mnist
@@ -384,7 +385,9 @@ def test_facts_are_plain_values(tmp_path: Path) -> None:
 
 
 def test_the_help_knows_how_many_epochs_there_are() -> None:
-    assert f"[default: {Recipe().epochs}; paper: {EPOCHS}]" in " ".join(call("train", "--help").stdout.split())
+    assert f"[default: {Recipe().epochs}; numbers: {ReaderRecipe().rounds} rounds; paper: {EPOCHS}]" in " ".join(
+        call("train", "--help").stdout.split()
+    )
 
 
 def test_constant_models_are_constant() -> None:

@@ -10,9 +10,9 @@ from tests.training.datafolder import digits
 
 
 def test_digits_look_like_digits_and_what_is_none_does_not() -> None:
-    images, labels = digits()
-    looks = Lookalikes(images[:800], labels[:800])
-    assert float(looks(images[800:]).mean()) > 0.5  # of 200 that it does not know
+    images, _ = digits()
+    looks = Lookalikes(images[:800])
+    assert float(looks(images[800:]).mean()) > 0.8  # of 200 that it does not know
     noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
     assert not looks(noise).any()
     pairs = np.concatenate([images[:100, :, ::2], images[100:200, :, ::2]], axis=2)
@@ -20,12 +20,12 @@ def test_digits_look_like_digits_and_what_is_none_does_not() -> None:
 
 
 def test_nothing_gives_nothing() -> None:
-    assert Lookalikes(*digits())(np.zeros((0, 28, 28), np.uint8)).shape == (0,)
+    assert Lookalikes(digits()[0])(np.zeros((0, 28, 28), np.uint8)).shape == (0,)
 
 
 def test_what_looks_like_a_digit_is_made_anew() -> None:
     images, labels = digits()
-    looks = Lookalikes(images, labels)
+    looks = Lookalikes(images)
     others = images[labels != 1]
     plain, _ = make_negatives(others, np.random.default_rng(0), 330)
     found, kinds = make_negatives(others, np.random.default_rng(0), 330, looks)

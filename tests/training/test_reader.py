@@ -86,7 +86,10 @@ def test_a_string_is_read_exactly_or_not(guesses: str, text: str, digits_only: b
 def test_it_learns_the_seed_decides_and_a_run_goes_on_where_it_was(data: Path, tmp_path: Path) -> None:
     seen: list[ReaderProgress] = []
     sample = StringSource(data).batch(6, np.random.default_rng(5))
-    whole = train_reader(data, RECIPE, [sample], tmp_path / "a.npz", seen.append)
+    ticks: list[tuple[int, float]] = []
+    whole = train_reader(data, RECIPE, [sample], tmp_path / "a.npz", seen.append, lambda *tick: ticks.append(tick))
+    assert whole.history == tuple(seen)
+    assert ticks[-1] == (2, 1.0)
     assert [progress.round for progress in seen] == [1, 2]
     assert seen[1].loss < seen[0].loss
     assert len(seen[0].exact) == 1
@@ -102,8 +105,9 @@ def test_it_learns_the_seed_decides_and_a_run_goes_on_where_it_was(data: Path, t
     again: list[ReaderProgress] = []
     resumed = train_reader(data, RECIPE, [], tmp_path / "b.npz", again.append)
     assert [progress.round for progress in again] == [2]
-    assert weights(resumed) == weights(whole)
-    assert weights(train_reader(data, replace(RECIPE, seed=2), [])) != weights(whole)
+    assert [progress.round for progress in resumed.history] == [1, 2]
+    assert weights(resumed.network) == weights(whole.network)
+    assert weights(train_reader(data, replace(RECIPE, seed=2), []).network) != weights(whole.network)
 
 
 def test_the_rate_climbs_and_falls() -> None:
