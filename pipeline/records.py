@@ -191,7 +191,7 @@ class CellReading:
     column: int
     name: str  # column name from the form, or C3
     value: str  # the number or the grade, empty if blank
-    text: str  # letter for letter
+    text: str  # what was read, marks that say nothing left out
     confidence: float  # 0 to 1
     status: Status
     reason: str  # why a person should look, empty if none need to

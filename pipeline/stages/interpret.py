@@ -18,9 +18,11 @@ from pipeline.stages.formats import with_column_prior
 from pipeline.stages.grammar import best_ways
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
-from pipeline.stages.labels import GRADE, grade_labels, number_labels
+from pipeline.stages.labels import ABSENT, GRADE, grade_labels, number_labels
 from pipeline.stages.texts import value_of
 
+#: Letters that are less likely than this are not taken for AB.
+_ABSENT = float(np.log(0.3))
 #: The lead of a text that stands alone.
 _ALONE = 15.0
 #: The log score, for each piece of ink, of being neither a number nor a grade. A column whose cells score below this is text.
@@ -41,6 +43,7 @@ class CellEvidence:
     numbers: list[Candidate]
     grades: list[Candidate]
     has_strip: bool
+    absent: float = -np.inf  # log score of being AB
 
 
 def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
@@ -74,7 +77,9 @@ def cells_of(page: ScoredPage, weights: Weights) -> list[CellEvidence]:
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
         ways = best_ways(lattice, letters, GRADE) if lattice.segments else []
         grades = [Candidate(way.text, way.score, 0.0, way.score) for way in ways]
-        cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None))
+        absent = best_ways(lattice, letters, ABSENT, 1) if lattice.segments else []
+        score = absent[0].score if absent else -np.inf
+        cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None, score))
     return cells
 
 
@@ -132,6 +137,8 @@ def _reading(
     mark = _mark(lattice, cell.height)
     if mark and best_score < np.log(0.5):
         return Reading("mark", mark, "", 0.9)
+    if kind == "number" and cell.absent > max(_ABSENT, best_score + 1):
+        return Reading("mark", "AB", "", 0.9)
     pieces = len(lattice.cuts) + 1
     if may_be_heading and best_score < _TEXT_PIECE * pieces:
         return Reading("text", "", "", 0.0)  # a heading over numbers

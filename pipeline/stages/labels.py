@@ -42,6 +42,9 @@ GRADE = Grammar(
     frozenset({"letter", "signed"}),
 )
 
+#: AB for absent, as mark sheets have it where a number would be.
+ABSENT = Grammar({"start": {"A": "A"}, "A": {"B": "B"}, "B": {"": "B"}}, frozenset({"B"}))
+
 #: For each segment of a lattice, the log probability of each label it can have.
 Labelled = Sequence[Mapping[str, float]]
 

@@ -53,7 +53,7 @@ class ReaderRecipe:
         *(("conv", 128, 3, 1), ("pool", "rows"), ("norm",), ("relu",)),
         *(("dropout", 0.3), ("conv", len(READER_LABELS), 1, 0)),
     )
-    rounds: int = 40
+    rounds: int = 28
     batches: int = 400
     batch: int = 64
     rate: float = 2e-3

@@ -146,6 +146,12 @@ def test_touching_digits_are_taken_apart() -> None:
     assert alone(digit("3", 0.97), second).text == "38"
 
 
+def test_ab_in_a_column_of_numbers_is_a_mark() -> None:
+    reading = among(Ink({"A": 0.9, "4": 0.05}), Ink({"B": 0.85, "8": 0.1}))
+    assert (reading.kind, reading.text, reading.value) == ("mark", "AB", "")
+    assert among(Ink({"A": 0.4, "4": 0.5}), Ink({"B": 0.3, "8": 0.6})).text == "48"
+
+
 # --- columns -----------------------------------------------------------------------------------------------------------------
 
 

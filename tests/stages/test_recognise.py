@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.ann import Model
+from pipeline.ann import Model, Network
 from pipeline.chain import model_of
 from pipeline.records import Image, SegmentedPage
 from pipeline.settings import Settings
 from pipeline.stages.kit import Kit
-from pipeline.stages.recognise import draw_glyphs, recognise
+from pipeline.stages.recognise import draw_glyphs, read_strips, recognise
+from pipeline.stages.strip import HEIGHT, STEP
 from tests.handwriting import sheet_digits
 from tests.stages.grids import DIGITS, kit
 from tests.stages.lattices import digit, scored
@@ -73,3 +76,44 @@ def test_the_picture_shows_every_glyph() -> None:
     page = recognise(page_of(glyphs(1, 2, 3), glyphs(4)), kit())
     assert draw_glyphs(page).shape[1] >= 4 * 28
     assert draw_glyphs(recognise(page_of(), kit())).size
+
+
+# --- whole numbers ------------------------------------------------------------------------------------------------------------
+
+READER = Model(
+    Network(
+        (
+            *(("conv", 4, 5, 2), ("pool",), ("relu",), ("conv", 6, 3, 1), ("pool",), ("relu",)),
+            *(("pool", "rows"), ("pool", "rows"), ("pool", "rows"), ("conv", 14, 1, 0)),
+        ),
+        (HEIGHT, 96),
+        seed=3,
+    ),
+    (*"0123456789.-/", ""),
+)
+
+
+def strip_of(width: int, seed: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (HEIGHT, width), np.uint8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 60).map(lambda n: 4 * n), max_size=9))
+def test_every_strip_has_its_guesses_and_says_the_same_in_any_company(widths: list[int]) -> None:
+    shown = [strip_of(width, i) for i, width in enumerate(widths)]
+    together = read_strips(READER, shown)
+    assert [guesses.shape for guesses in together] == [(14, width // STEP) for width in widths]
+    for image, guesses in zip(shown, together, strict=True):
+        assert np.allclose(np.exp(guesses).sum(axis=0), 1, atol=1e-4)
+        np.testing.assert_allclose(read_strips(READER, [image])[0], guesses, atol=1e-4)
+
+
+def test_with_a_reader_cells_are_read_whole_and_blank_ones_not_at_all() -> None:
+    page = page_of(glyphs(1, 2), glyphs(), glyphs(3))
+    ink = np.zeros((40, 50), np.uint8)
+    ink[5:35, 10:15] = 255
+    lattices = tuple(replace(lattice, ink=ink if lattice.segments else None) for lattice in page.lattices)
+    scored_page = recognise(replace(page, lattices=lattices), Kit(Settings(), kit().model, READER))
+    assert scored_page.reader_labels == READER.labels
+    assert [guesses.shape[1] > 0 for guesses in scored_page.guesses] == [True, False, True]
+    assert recognise(page, kit()).guesses == ()
