@@ -53,9 +53,9 @@ class Network:
             out[start : start + len(chunk)] = self.forward(as_input(chunk)).T
         return out
 
-    def probabilities(self, images: NDArray[np.uint8], temperature: float = 1.0) -> Floats:
-        """Softmax of the logits over `temperature` (Guo et al. 2017, On calibration): (n, classes)."""
-        return softmax((self.logits(images) / np.float32(temperature)).T).T
+    def probabilities(self, images: NDArray[np.uint8]) -> Floats:
+        """Softmax of the logits: (n, classes)."""
+        return softmax(self.logits(images).T).T
 
     @property
     def classes(self) -> int:

@@ -27,7 +27,7 @@ def recognise(page: SegmentedPage, kit: Kit) -> ScoredPage:
     model = kit.model
     glyphs = [s.glyph for lattice in page.lattices for s in lattice.segments]
     images = np.stack(glyphs) if glyphs else np.zeros((0, *model.network.size), np.uint8)
-    every = model.network.probabilities(images, model.calibration.get("temperature", 1.0))
+    every = model.network.probabilities(images)
     bounds = np.cumsum([len(lattice.segments) for lattice in page.lattices])
     probabilities = tuple(np.split(every, bounds[:-1])) if len(bounds) else ()
     if kit.reader is None:

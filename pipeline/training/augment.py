@@ -9,8 +9,6 @@ office's scanner and are cropped and centred anew, as the reader would: the netw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,30 +21,22 @@ _SQUARE = np.ones((2, 2), np.uint8)
 _DISK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
-@dataclass(frozen=True)
-class Look:
-    """How far new images are from what they were made of: the share that is scanned, and how much hands and pens differ."""
-
-    scanned: float = 0.4
-    strength: float = 1.0
-
-
-#: Images, how their like shall look, and a seed.
-Work = tuple[Image, Look, tuple[int, ...]]
+#: Images, the share that is scanned, and a seed.
+Work = tuple[Image, float, tuple[int, ...]]
 
 
 def augmented(work: Work) -> Image:
     """New images (n, 28, 28) of the examples; the same for the same seed."""
-    images, look, seed = work
-    return Augmenter(np.random.default_rng(seed), look)(images)
+    images, scanned, seed = work
+    return Augmenter(np.random.default_rng(seed), scanned)(images)
 
 
 class Augmenter:
     """Makes a new image of each example at every call; the same generator state gives the same images."""
 
-    def __init__(self, rng: np.random.Generator, look: Look = Look(), fields: int = 256) -> None:
+    def __init__(self, rng: np.random.Generator, scanned: float = 0.4, fields: int = 256) -> None:
         self._rng = rng
-        self._share, self._strength = look.scanned, look.strength
+        self._share = scanned
         grid = np.arange(_FINE, dtype=np.float32) / 2 - (SIZE - 1) / 2
         self._x, self._y = np.meshgrid(grid, grid)
         self._fields = self._elastic_fields(fields)
@@ -60,12 +50,12 @@ class Augmenter:
         return out
 
     def _written(self, image: Image) -> Image:
-        fine = self._pen(self._warped(image, 0.15, 0.09, self._rng.normal(0, 0.8, 2)), 0.3 * self._strength)
+        fine = self._pen(self._warped(image, 0.15, 0.09, self._rng.normal(0, 0.8, 2)), 0.3)
         return cv2.resize(fine, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
     def _scanned(self, image: Image) -> Image:
         rng = self._rng
-        fine = self._pen(self._warped(image, 0.18, 0.10, np.zeros(2)), 0.5 * self._strength)
+        fine = self._pen(self._warped(image, 0.18, 0.10, np.zeros(2)), 0.5)
         if rng.random() < 0.12:
             self._rule(fine)
         if rng.random() < 0.2:  # as few pixels as a small hand has at 100 dpi
@@ -81,12 +71,11 @@ class Augmenter:
 
     def _warped(self, image: Image, slant: float, size: float, shift: NDArray[np.float64]) -> Image:
         """Turned, slanted, stretched and bent, at twice the size. `slant` and `size` are standard deviations."""
-        rng, strength = self._rng, self._strength
-        angle, shear = rng.normal(0, 0.11) * strength, rng.normal(0, slant) * strength
-        wide, high = np.exp(rng.normal(0, size, 2) * strength)
+        rng = self._rng
+        angle, shear = rng.normal(0, 0.11), rng.normal(0, slant)
+        wide, high = np.exp(rng.normal(0, size, 2))
         cos, sin = np.cos(angle), np.sin(angle)
-        field = self._fields[rng.integers(len(self._fields))] * np.float32(rng.uniform(0, 1.3) * strength)
-        shift = shift * strength
+        field = self._fields[rng.integers(len(self._fields))] * np.float32(rng.uniform(0, 1.3))
         middle = (SIZE - 1) / 2
         map_x = (cos * self._x + (shear - sin) * self._y) / wide + field[0] + (middle + shift[0])
         map_y = (sin * self._x + cos * self._y) / high + field[1] + (middle + shift[1])

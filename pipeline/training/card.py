@@ -22,7 +22,8 @@ _DIGEST = "- SHA-256: "
 
 _METHOD = f"""\
 - Trained by `pipeline train` in NumPy. The last {HELD_OUT:,} images of MNIST's training set, and a tenth of every other set,
-  were held out for choices and calibration; test sets only measured."""
+  were held out for choices; the last layer was fitted anew on one half of these, so that confidence is honest, and the other
+  half measured; test sets only measured."""
 
 _CREDITS = """\
 Data: MNIST (Y. LeCun, C. Cortes, C. Burges), NIST, ARDIS (Kusetogullari et al. 2019), USPS, Semeion and Optdigits (UCI),

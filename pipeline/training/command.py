@@ -54,8 +54,8 @@ def train_model(
     for name, value in made.model.facts.items():
         yield f"{name}: {value}"
     if present is not None:
-        refuse_worse(made.model, *_read_by(made.corpus.validation, made.model, present), output)
-    evaluation = measure(made.model, made.corpus.validation_parts, *tests)
+        refuse_worse(made.model, *_read_by(made.corpus.measured, made.model, present), output)
+    evaluation = measure(made.model, made.corpus.measured_parts, *tests)
     for target in targets(evaluation):
         yield f"{target.what}: {target.found} ({target.wanted}: {'yes' if target.met else 'NO'})"
     yield from _save(made, evaluation, output)

@@ -70,6 +70,21 @@ class Corpus:
         """All that is held out, together."""
         return _join([examples for _, examples in self.validation_parts])
 
+    @property
+    def calibration(self) -> Examples:
+        """One half of what is held out: every second example of each kind, to fit the last layer on."""
+        return _join([_half(examples, 0) for _, examples in self.validation_parts])
+
+    @property
+    def measured_parts(self) -> tuple[tuple[str, Examples], ...]:
+        """The other half, by where it comes from, to measure on."""
+        return tuple((name, _half(examples, 1)) for name, examples in self.validation_parts)
+
+    @property
+    def measured(self) -> Examples:
+        """The other half, together."""
+        return _join([examples for _, examples in self.measured_parts])
+
     @cached_property
     def digest(self) -> str:
         """Tells whether two corpora are the same."""
@@ -142,6 +157,10 @@ def load_test(folder: Path) -> Iterator[tuple[str, Examples]]:
         yield "ARDIS test", _extra(ardis, _plain, np.random.default_rng(0))
     if nist.is_file():
         yield "NIST 300 dpi", Examples(*load_nist(nist))
+
+
+def _half(examples: Examples, first: int) -> Examples:
+    return Examples(examples.images[first::2], examples.labels[first::2])
 
 
 @dataclass(frozen=True)

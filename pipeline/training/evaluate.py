@@ -94,7 +94,7 @@ def evaluate(model: Model, data: Path) -> Evaluation:
     A model that was made otherwise may have been trained on some of the latter. Raises DataError without MNIST.
     """
     seed = model.facts.get("seed", 0)
-    return measure(model, load_corpus(data, int(seed)).validation_parts, *measured_sets(data))
+    return measure(model, load_corpus(data, int(seed)).measured_parts, *measured_sets(data))
 
 
 def measured_sets(data: Path) -> tuple[Sets, Sets]:
@@ -139,7 +139,7 @@ class _Answers:
 
     def __init__(self, model: Model, name: str, examples: Examples) -> None:
         self.name = name
-        probabilities = model.network.probabilities(examples.images, model.calibration.get("temperature", 1.0))
+        probabilities = model.network.probabilities(examples.images)
         labels = np.array(model.labels)
         digits = np.flatnonzero(np.isin(labels, list(DIGITS)))
         self.wanted: Texts = np.array(LABELS)[examples.labels]

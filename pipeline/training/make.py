@@ -10,7 +10,8 @@ from pipeline.records import Image
 from pipeline.training.calibrate import calibrated
 from pipeline.training.datasets import HELD_OUT, LABELS, Corpus, Labels, load_corpus, load_mnist, load_test
 from pipeline.training.handwriting import Handwriting
-from pipeline.training.trainer import Progress, Recipe, Report, Tick, accuracy, fit_temperature, train
+from pipeline.training.lastlayer import refitted
+from pipeline.training.trainer import Progress, Recipe, Report, Tick, accuracy, train
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,8 @@ def make_model(
     """Trains, calibrates on what was held out, and measures on the test sets. Raises DataError without MNIST."""
     corpus = load_corpus(data, recipe.seed)
     trained = train(corpus, recipe, checkpoint, report, tick)
-    network = trained.network
-    model = Model(network, LABELS, {"temperature": fit_temperature(network, corpus.validation)})
-    model = calibrated(model, held_out_handwriting(data))
+    network = refitted(trained.network, corpus.calibration)
+    model = calibrated(Model(network, LABELS), held_out_handwriting(data))
     facts: dict[str, str | int | float] = {
         "trained on": "; ".join(corpus.sources),
         "data": corpus.digest[:16],
@@ -38,7 +38,7 @@ def make_model(
         "epochs": recipe.epochs,
         "seed": recipe.seed,
         "training minutes": round(sum(progress.seconds for progress in trained.history) / 60, 1),
-        "validation accuracy": round(accuracy(network, corpus.validation), 5),
+        "validation accuracy": round(accuracy(network, corpus.measured), 5),
     }
     for name, examples in load_test(data):
         facts[f"{name} accuracy"] = round(digit_accuracy(network, examples.images, examples.labels), 5)

@@ -34,7 +34,8 @@ def as_markdown(evaluation: Evaluation) -> str:
         _targets_table(list(targets(evaluation))),
         f"{evaluation.speed.digits_a_second:,.0f} digits a second on one core of the machine that measured.",
         "Digits: the most probable of 0 to 9 is right, as for a reader who knows that it is a digit. All labels: the most\n"
-        "probable of all is. Held out is what a training run on the same data leaves aside, to choose and to calibrate with.",
+        "probable of all is. Held out is what a training run on the same data leaves aside to choose with, but for the half\n"
+        "of it on which the last layer is fitted anew.",
         _sets_table(evaluation.tests, evaluation.held_out),
     ]
     if evaluation.non_digits:

@@ -19,7 +19,7 @@ from pipeline.ann.losses import cross_entropy
 from pipeline.ann.optimisers import Adam, Average
 from pipeline.records import Image
 from pipeline.training.ahead import Ahead
-from pipeline.training.augment import Look, Work, augmented
+from pipeline.training.augment import Work, augmented
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.datasets import LABELS, Corpus, Examples, Labels
 from pipeline.training.learner import PARTS, Learner, Loss, settle
@@ -27,7 +27,7 @@ from pipeline.training.learner import PARTS, Learner, Loss, settle
 #: Examples, about, that are augmented together.
 _AUGMENTED = 4096
 #: Examples from which mean and variance of the averaged network's norms are taken.
-_MEASURED = 4096
+_MEASURED = 8192
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,6 @@ class Leg:
     epochs: int
     rate: float  # at its highest; then down to nothing along a half cosine
     scanned: float  # share of the examples that look as if they came from a scanner
-    strength: float = 1.0  # how much hands and pens differ from those of the examples
-
-    @property
-    def look(self) -> Look:
-        """What augmented examples are to look like."""
-        return Look(self.scanned, self.strength)
 
 
 @dataclass(frozen=True)
@@ -57,8 +51,7 @@ class Recipe:
         *(("conv", 128, 3, 1), ("norm",), ("relu",)),
         *(("dropout", 0.4), ("dense", 128), ("relu",), ("dropout", 0.4), ("dense", len(LABELS))),
     )
-    # few epochs, ended while it still learns: longer runs got worse on digits held out, and those that ended in weaker
-    # augmentation more so
+    # few epochs: longer runs got worse on digits held out, and those that ended in weaker augmentation more so
     legs: tuple[Leg, ...] = (Leg(10, 2e-3, 0.3),)
     batch: int = 64
     decay: float = 1e-2
@@ -124,37 +117,19 @@ def train(
         for epoch in range(len(history), recipe.epochs):
             started = time.monotonic()
             loss = _epoch(learner, optimiser, average, corpus, recipe, epoch, ahead, tick)
-            settle(averaged, average, augmented((sample, recipe.leg(epoch)[0].look, (recipe.seed,))))
+            settle(averaged, average, _as_met(sample, recipe.leg(epoch)[0], recipe.seed))
             shares = accuracy(averaged, validation), accuracy(averaged, mnist)
             history.append(Progress(epoch + 1, loss, *shares, time.monotonic() - started))
             state.save([astuple(progress) for progress in history])
             if report:
                 report(history[-1])
-    settle(averaged, average, augmented((sample, recipe.legs[-1].look, (recipe.seed,))))
+    settle(averaged, average, _as_met(sample, recipe.legs[-1], recipe.seed))
     return Trained(averaged, tuple(history))
 
 
 def accuracy(network: Network, examples: Examples) -> float:
     """Share of the examples whose most probable label is the right one."""
     return float(np.mean(network.logits(examples.images).argmax(axis=1) == examples.labels))
-
-
-def fit_temperature(network: Network, examples: Examples) -> float:
-    """The temperature at which the softmax is most probable on examples not trained on (Guo et al. 2017)."""
-    logits = network.logits(examples.images).astype(np.float64)
-
-    def cost(temperature: float) -> float:
-        scaled = logits / temperature
-        top = scaled.max(axis=1)
-        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float(np.mean(total - scaled[np.arange(len(logits)), examples.labels]))
-
-    low, high = np.log(0.25), np.log(4.0)
-    golden = (np.sqrt(5) - 1) / 2
-    while high - low > 1e-3:
-        a, b = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, b) if cost(float(np.exp(a))) < cost(float(np.exp(b))) else (a, high)
-    return float(np.exp((low + high) / 2))
 
 
 def _epoch(
@@ -174,9 +149,9 @@ def _epoch(
     steps, losses = len(order) // recipe.batch, []
     labels = corpus.train.labels[order].reshape(steps, recipe.batch)
     part = max(1, _AUGMENTED // recipe.batch) * recipe.batch
-    look = recipe.leg(epoch)[0].look
+    scanned = recipe.leg(epoch)[0].scanned
     work = (
-        (corpus.train.images[order[start : start + part]], look, (recipe.seed, epoch, number))
+        (corpus.train.images[order[start : start + part]], scanned, (recipe.seed, epoch, number))
         for number, start in enumerate(range(0, len(order), part))
     )
     batches = (made[start : start + recipe.batch] for made in ahead.each(work) for start in range(0, len(made), recipe.batch))
@@ -188,6 +163,12 @@ def _epoch(
         if tick:
             tick(epoch + 1, (step + 1) / steps)
     return float(np.mean(losses)) if losses else 0.0
+
+
+def _as_met(sample: Image, leg: Leg, seed: int) -> Image:
+    """What the network will meet: examples changed as in training, and as many as they are, which are sharper."""
+    changed = augmented((sample[::2], leg.scanned, (seed,)))
+    return np.concatenate([changed, sample[1::2]])
 
 
 def _loss(labels: Labels, smoothing: float) -> Loss:

@@ -1,11 +1,12 @@
 """How well numbers are read: strings and real pages, with each of the two readers alone and with both.
 
-    python -m tests.bench.reading [--data DIR] [--strings N] [--only strings,amounts,pages]
+    python -m tests.bench.reading [--data DIR] [--strings N] [--sheets N] [--only strings,amounts,sheets,pages]
 
 Without --data, PIPELINE_DATA says where the data are. Prints Markdown: the share of strings and cells that is read exactly; how
 honest the confidence of readings is; what is accepted though wrong against what is sent to a person, by threshold; and cells a
 minute on one core, networks included. Strings are of NIST digits that nothing was trained on, and the fifth of the real amounts
-that is kept for validation; pages are real ones.
+that is kept for validation; sheets are drawn in the handwriting that is held out, others than those that the confidence was
+fitted on; pages are real ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -25,18 +27,22 @@ from pipeline.chain import kit_of, read_scan
 from pipeline.records import Image, Page, Reading
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Weights
+from pipeline.stages.confidence import confidence
 from pipeline.stages.interpret import cells_of, interpret
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import single_cell
 from pipeline.stages.recognise import recognise
 from pipeline.stages.segment import segment
 from pipeline.training.amounts import is_held_out
+from pipeline.training.calibrate import collect
+from pipeline.training.make import held_out_handwriting
 from pipeline.training.markdown import table
 from pipeline.training.reliability import calibration_error
 from pipeline.training.stringsets import validation_strings
 from tests.bench.timing import on_one_thread
 from tests.scoring import same
 
+BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1.01)
 THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 _SEED = 20
 
@@ -117,9 +123,9 @@ def _columns(members: Sequence[Outcome]) -> list[list[bool]]:
     return [[m.by_lattice for m in members], [m.by_strip for m in members], [m.right for m in members]]
 
 
-def trade_off(confidence: Sequence[float], right: Sequence[bool]) -> list[tuple[str, ...]]:
+def trade_off(confident: Sequence[float], right: Sequence[bool]) -> list[tuple[str, ...]]:
     """For each threshold the share sent to a person, and the share of the accepted that is wrong."""
-    sure, good = np.array(confidence), np.array(right)
+    sure, good = np.array(confident), np.array(right)
     lines: list[tuple[str, ...]] = []
     for threshold in THRESHOLDS:
         accepted = sure >= threshold
@@ -129,6 +135,26 @@ def trade_off(confidence: Sequence[float], right: Sequence[bool]) -> list[tuple[
             (f"{threshold:g}", f"{100 * float((~accepted).mean()):.1f}", f"{share:.2f}", f"{wrong} of {accepted.sum()}")
         )
     return lines
+
+
+def reliability(confident: Sequence[float], right: Sequence[bool]) -> list[tuple[str, ...]]:
+    """How sure and how often right the readings are, by bins of confidence."""
+    sure, good = np.array(confident), np.array(right)
+    lines: list[tuple[str, ...]] = []
+    for low, high in pairwise(BINS):
+        chosen = (sure >= low) & (sure < high)
+        if chosen.any():
+            mean, hits = 100 * float(sure[chosen].mean()), 100 * float(good[chosen].mean())
+            lines.append((f"{low:g} to {min(high, 1):g}", str(int(chosen.sum())), f"{mean:.1f}", f"{hits:.1f}"))
+    return lines
+
+
+def honesty(sure: Sequence[float], right: Sequence[bool]) -> str:
+    """How far confidence can be believed, and what a threshold costs."""
+    error = 100 * calibration_error(np.array(sure), np.array(right))
+    bins = table(("confidence", "numbers", "mean %", "right %"), reliability(sure, right))
+    costs = table(("threshold", "to a person %", "accepted wrong %", ""), trade_off(sure, right))
+    return f"expected calibration error {error:.2f} %\n\n{bins}\n\n{costs}"
 
 
 def page_report(folder: Path) -> str:
@@ -149,7 +175,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, default=os.environ.get("PIPELINE_DATA"))
     parser.add_argument("--strings", type=int, default=1500)
-    parser.add_argument("--only", default="strings,amounts,pages")
+    parser.add_argument("--sheets", type=int, default=60)
+    parser.add_argument("--only", default="strings,amounts,sheets,pages")
     options = parser.parse_args()
     if options.data is None:
         parser.error("say with --data or PIPELINE_DATA where the data are")
@@ -159,12 +186,18 @@ def main() -> None:
         if part not in parts:
             continue
         found = list(strings(options.data, options.strings, kit) if part == "strings" else amounts(options.data, kit))
-        confidence, right = [f.reading.confidence for f in found], [f.right for f in found]
         print(f"\n## {part}\n\n{table(head, shares(found) if part == 'strings' else shares(found)[:1])}\n")
-        print(f"expected calibration error {100 * calibration_error(np.array(confidence), np.array(right)):.2f} %\n")
-        print(table(("threshold", "to a person %", "accepted wrong %", ""), trade_off(confidence, right)), flush=True)
+        print(honesty([f.reading.confidence for f in found], [f.right for f in found]), flush=True)
         if part == "amounts":
             print("\nmisses: " + ", ".join(f"{f.group.split()[1]} {f.reading.text}" for f in found if not f.right))
+    if "sheets" in parts:
+        features, good = collect(kit, held_out_handwriting(options.data), options.sheets, _SEED)
+        calibration = {**kit.model.calibration, **(kit.reader.calibration if kit.reader else {})}
+        sure = [confidence(tuple(words), calibration) for words in features.tolist()]
+        print(
+            f"\n## sheets\n\n{len(good)} cells, {100 * good.mean():.2f} % exact\n\n{honesty(sure, (good > 0).tolist())}",
+            flush=True,
+        )
     for name in ("marksheets_ames", "tableqcr") if "pages" in parts else ():
         print(f"\n## {name}\n\n{page_report(options.data / 'pages' / name)}", flush=True)
 

@@ -95,7 +95,7 @@ def test_the_weights_that_made_the_choices_are_found() -> None:
 
 def untrained() -> Model:
     network = Network((("pool",), ("conv", 4, 5, 0), ("pool",), ("relu",), ("dense", len(LABELS))))
-    return Model(network, LABELS, {"temperature": 1.5}, {"epochs": 0})
+    return Model(network, LABELS, {"other": 1.5}, {"epochs": 0})
 
 
 @pytest.mark.slow
@@ -114,9 +114,9 @@ def test_calibration_adds_to_what_is_there_and_leaves_the_network_alone(monkeypa
     monkeypatch.setattr(calibrate, "collect", collected)
     before = untrained()
     after = calibrated(before, handwriting())
-    assert set(after.calibration) == {"temperature", "reading_bias", "reading_score", "reading_lead"}
-    assert after.calibration["temperature"] == 1.5
+    assert set(after.calibration) == {"other", "reading_bias", "reading_score", "reading_lead"}
+    assert after.calibration["other"] == 1.5
     assert after.calibration["reading_score"] == pytest.approx(2, abs=0.3)
     assert after.network is before.network
     assert (after.labels, after.facts) == (before.labels, before.facts)
-    assert set(before.calibration) == {"temperature"}
+    assert set(before.calibration) == {"other"}

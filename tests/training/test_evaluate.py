@@ -135,14 +135,6 @@ def test_a_model_without_digits_is_refused() -> None:
         measure(obedient(tuple("ABC")), [], [("t", told("1", "1"))])
 
 
-def test_temperature_changes_confidence_and_no_answer() -> None:
-    cool, warm = obedient(), obedient()
-    object.__setattr__(warm, "calibration", {"temperature": 4.0})
-    one, two = (measure(m, HELD_OUT, [("t", told("12", "12"))]) for m in (cool, warm))
-    assert one.confusion == two.confusion
-    assert two.test_calibration.error > one.test_calibration.error + 0.05  # less sure, and as right as before
-
-
 def test_everything_goes_into_json() -> None:
     found = measure(obedient(), HELD_OUT, [("t", told("1", "1"))])
     again = json.loads(json.dumps(asdict(found)))

@@ -14,7 +14,7 @@ import pytest
 from pipeline.ann import Network
 from pipeline.errors import DataError
 from pipeline.training.datasets import LABELS, Corpus, Examples
-from pipeline.training.trainer import Leg, Progress, Recipe, Trained, _rate, accuracy, fit_temperature, train
+from pipeline.training.trainer import Leg, Progress, Recipe, Trained, _rate, accuracy, train
 from tests.training.datafolder import digits
 
 ROOT = Path(__file__).parent.parent.parent
@@ -197,34 +197,3 @@ def test_accuracy_is_the_share_that_is_right() -> None:
     assert accuracy(network, Examples(images, said)) == 1.0
     said[:10] = (said[:10] + 1) % len(LABELS)
     assert accuracy(network, Examples(images, said)) == 0.75
-
-
-def sampled(temperature: float, n: int = 20_000) -> tuple[Network, Examples]:
-    """A network, and labels drawn from its probabilities at a temperature."""
-    rng = np.random.default_rng(0)
-    network = Network((("dense", 5),), size=(4, 4))
-    network.parameters[0].value *= 3
-    images = rng.integers(0, 256, (n, 4, 4), np.uint8)
-    chances = network.probabilities(images, temperature).cumsum(axis=1)
-    labels = (rng.random((n, 1)) > chances).sum(axis=1).clip(0, 4)
-    return network, Examples(images, labels.astype(np.int64))
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> None:
-    assert fit_temperature(*sampled(temperature)) == pytest.approx(temperature, rel=0.05)
-
-
-def test_after_tempering_the_network_is_as_sure_as_it_is_right() -> None:
-    network, examples = sampled(2.0)
-    probabilities = network.probabilities(examples.images, fit_temperature(network, examples))
-    right = probabilities.argmax(axis=1) == examples.labels
-    assert float(probabilities.max(axis=1).mean()) == pytest.approx(float(right.mean()), abs=0.01)
-
-
-def test_the_temperature_stays_within_reason() -> None:
-    """A network that is always right, or never, would like none or an infinite one."""
-    network, examples = sampled(1.0, 200)
-    said = network.logits(examples.images)
-    assert fit_temperature(network, Examples(examples.images, said.argmax(axis=1))) == pytest.approx(0.25, rel=0.01)
-    assert fit_temperature(network, Examples(examples.images, said.argmin(axis=1))) == pytest.approx(4, rel=0.01)
