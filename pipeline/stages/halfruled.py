@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 from pipeline.records import Image
 from pipeline.stages.grid import Grid
 from pipeline.stages.lines import Lines, lines_of_writing
-from pipeline.stages.rulings import Curve
+from pipeline.stages.rulings import Curve, Ruling
 
 #: A row may hold several lines if it is this many character heights high.
 _ROOM = 3.0
 #: So many lines make rows of their own, if this share of the columns has ink in most of them: text that runs on within a cell
 #: has as many lines as it needs, beside cells of one line.
 _LEAST_LINES, _AGREEING, _MOST_LINES = 3, 0.4, 0.6
+#: A place that has ink between this share of the lines is a ruling; looked for this share of a row up and down.
+_CROSSING, _BAND = 0.45, 0.12
+#: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
+_DOUBLE, _WHITE = 1.6, 0.15
 #: A ruled row this many times as high as the usual one is no row of its own kind.
 _TALLER = 2.2
 
@@ -36,6 +41,85 @@ def with_lines(grid: Grid, ink: Image, character: float) -> Grid:
     if not found:
         return grid
     return _split(grid, strip, found)
+
+
+def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
+    """The grid with the vertical rulings that are too broken to be found as lines, told by what is between its open rows.
+
+    Writing stays within its line, mostly; what has ink between most of the lines, at one place, is a ruling.
+    """
+    between = sorted(grid.open_rows - {0, grid.vertices.shape[0] - 1})
+    if len(between) < _LEAST_LINES:
+        return grid
+    strip = Strip.of(grid, ink, character)
+    pitch = float(np.median(np.diff(strip.rows)[between]))
+    reach = max(1, round(_BAND * pitch))
+    height = strip.image.shape[0]
+    bands = [slice(max(0, round(strip.rows[i]) - reach), min(height, round(strip.rows[i]) + reach + 1)) for i in between]
+    crossed = np.array([(strip.image[band] > 0).mean(axis=0) > 0.5 for band in bands]).astype(np.float32)
+    near = cv2.dilate(crossed, np.ones((1, 3), np.uint8))
+    share = near.mean(axis=0)
+    apart = max(1, round(strip.character))
+    for x in strip.columns.round().astype(int):
+        share[max(0, x - apart) : x + apart] = 0
+    found = []
+    while share.max() >= _CROSSING:
+        best = np.flatnonzero(share == share.max())
+        x = int(best[best.size // 2])
+        found.append(x)
+        share[max(0, x - apart) : x + apart] = 0
+    found += _unparted(strip, np.sort([*strip.columns, *found]), between)
+    if not found:
+        return grid
+    return _with_columns(grid, strip, [_course(crossed, x, apart) for x in sorted(found)], between)
+
+
+def _unparted(strip: Strip, columns: Curve, between: list[int]) -> list[int]:
+    """Where columns that are as wide as two or more of the others have white from top to bottom, between numbers."""
+    usual = float(np.median(np.diff(columns)))
+    bands = [slice(round(strip.rows[i] + 0.2 * (strip.rows[i + 1] - strip.rows[i])), round(strip.rows[i + 1])) for i in between]
+    inked = np.array([(strip.image[band] > 0).any(axis=0) for band in bands])
+    found = []
+    for left, right in pairwise(columns):
+        count = round((right - left) / usual + 0.5 - (_DOUBLE - 1))
+        width = (right - left) / max(count, 1)
+        last = round(left) + 2
+        for k in range(1, count):
+            x0, x1 = round(left + (k - 0.35) * width), round(left + (k + 0.35) * width)
+            share = cv2.blur(inked[:, x0:x1].mean(axis=0).reshape(1, -1), (3, 1))[0]
+            x = x0 + int(np.mean(np.flatnonzero(share == share.min())))
+            both = inked[:, last:x].any(axis=1) & inked[:, x + 1 : min(round(x + width), round(right) - 1)].any(axis=1)
+            if share.min() < _WHITE and both.mean() > _MOST_LINES:
+                found.append(x)
+                last = x + 1
+    return found
+
+
+def _course(crossed: NDArray[np.float32], x: int, apart: int) -> Curve:
+    """Where a ruling near x is, at each of the places where it was looked for: a running median, for some have no ink."""
+    left = max(0, x - apart // 2)
+    places = [np.flatnonzero(line[left : x + apart // 2 + 1]) for line in crossed]
+    course = np.array([left + float(p.mean()) if p.size else float(x) for p in places])
+    padded = np.pad(course, 3, mode="edge")
+    return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1))
+
+
+def _with_columns(grid: Grid, strip: Strip, courses: list[Curve], between: list[int]) -> Grid:
+    """The grid with columns parted where new rulings run, whose x in the strip is known at the rows `between`."""
+    at = np.array([strip.rows[i] for i in between])
+    thickness = float(np.median([r.thickness for r in grid.upright])) if grid.upright else 1.0
+    lines = [strip.back(np.stack([np.interp(strip.rows, at, course), strip.rows], axis=1)) for course in courses]
+    drawn = [Ruling.through(line[:, 1], line[:, 0], thickness) for line in lines]
+    places = np.concatenate([strip.columns, [float(np.median(course)) for course in courses]])
+    order = np.argsort(places)
+    vertices = np.concatenate([grid.vertices, np.stack(lines, axis=1)], axis=1)[:, order]
+    was = {int(j): i for i, j in enumerate(order)}
+    return replace(
+        grid,
+        vertices=vertices,
+        open_columns=frozenset(was[j] for j in grid.open_columns),
+        upright=[*grid.upright, *drawn],
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

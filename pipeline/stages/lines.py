@@ -8,6 +8,7 @@ blank row, one of one and a half only a higher one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -24,6 +25,8 @@ _THROUGH_INK, _UNEVEN = 2.0, 4.0
 _LOWEST, _HIGHEST = 0.5, 1.9
 #: Ink repeats if it is this much like itself, one pitch further on (1 is the same).
 _REPEATS = 0.15
+#: And of the distances at which it does, the least is taken that is this much as good as the best.
+_SAME = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +61,7 @@ def lines_of_writing(ink: Image, columns: Curve, character: float) -> Lines | No
     if edges.size < 3:
         return None
     inked = np.zeros((columns.size - 1, edges.size - 1), bool)
-    for i, (top, bottom) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (top, bottom) in enumerate(pairwise(edges)):
         inked[parts[level[:, top:bottom].max(axis=1) > 0.5], i] = True
     return Lines(edges.astype(np.float64), slope, inked, pitch)
 
@@ -67,10 +70,10 @@ def _profiles(ink: Image, columns: Curve, character: float) -> tuple[NDArray[np.
     """For the parts of columns that hold writing, none wider than some characters: their columns and middles, and how much
     of it each has at each height, 0 to 1."""
     owners, middles, profiles = [], [], []
-    for column, (left, right) in enumerate(zip(columns[:-1], columns[1:], strict=True)):
+    for column, (left, right) in enumerate(pairwise(columns)):
         parts = max(1, round((right - left) / (8 * character)))
         edges = np.linspace(left, right, parts + 1)
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in pairwise(edges):
             inset = min(0.3 * character, 0.15 * (b - a)) if parts == 1 else 0.0
             x0, x1 = round(a + inset), round(b - inset)
             count = np.count_nonzero(ink[:, x0:x1], axis=1).astype(np.float64)
@@ -117,7 +120,7 @@ def _pitch(profile: Curve, character: float) -> float | None:
     strong = max((alike[k - 1] for k in peaks), default=0.0)
     if strong < _REPEATS:
         return None
-    return float(next(k for k in peaks if alike[k - 1] > 0.7 * strong))  # not one of its multiples
+    return float(next(k for k in peaks if alike[k - 1] > _SAME * strong))  # not one of its multiples
 
 
 def _boundaries(profile: Curve, pitch: float) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
 from pipeline.stages.grid import Grid, grid_of
-from pipeline.stages.halfruled import with_lines
+from pipeline.stages.halfruled import with_lines, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rulings import Ruling, character_height, find_rulings, with_faint_lines, without_rulings
@@ -33,12 +33,10 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
             good.append(more or grid)
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
     if good:
-        drawn_level = [ruling for grid in good for ruling in grid.level]
-        drawn_upright = [ruling for grid in good for ruling in grid.upright]
-        ink = without_rulings(page.ink, drawn_level, drawn_upright, page.stroke_width)
-        good = [with_lines(grid, ink, character) for grid in good]
+        ink = _without_lines(page, good)
+        good = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
         tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(good))
-        return TabledPage(page, tables, ink)
+        return TabledPage(page, tables, _without_lines(page, good))
     return lone_number(page)
 
 
@@ -62,6 +60,13 @@ def draw_tables(tabled: TabledPage) -> Image:
 
 #: A line that is not ink all along must run along this share of the table.
 _ALL_ALONG = 0.9
+
+
+def _without_lines(page: CleanPage, grids: list[Grid]) -> Image:
+    """The page's ink without the rulings of the grids."""
+    level = [ruling for grid in grids for ruling in grid.level]
+    upright = [ruling for grid in grids for ruling in grid.upright]
+    return without_rulings(page.ink, level, upright, page.stroke_width)
 
 
 def _without_blots(ink: Image, character: float) -> Image:
