@@ -155,3 +155,10 @@ def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separ
         edge = float(np.quantile(stops[long], 0.75))
         out.append(_Separator(origin, np.array([base]), np.array([edge]), edge))
     return out
+
+
+def overlap(one: Grid, other: Grid) -> bool:
+    """Whether two grids have a place on the page in common."""
+    low = np.maximum(one.vertices.min(axis=(0, 1)), other.vertices.min(axis=(0, 1)))
+    high = np.minimum(one.vertices.max(axis=(0, 1)), other.vertices.max(axis=(0, 1)))
+    return bool((low < high).all())

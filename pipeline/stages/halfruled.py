@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from pipeline.records import Image
 from pipeline.stages.grid import Grid
-from pipeline.stages.lines import Lines, lines_of_writing
+from pipeline.stages.lines import Lines
 from pipeline.stages.rulings import Curve, Ruling
+from pipeline.stages.straight import Straight
 
 #: A row may hold several lines if it is this many character heights high.
 _ROOM = 3.0
@@ -20,26 +21,34 @@ _ROOM = 3.0
 #: has as many lines as it needs, beside cells of one line.
 _LEAST_LINES, _AGREEING, _MOST_LINES = 3, 0.4, 0.6
 #: A place that has ink between this share of the lines is a ruling; looked for this share of a row up and down.
-_CROSSING, _BAND = 0.45, 0.12
+_CROSSING, _BAND = 0.3, 0.12
 #: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
 _DOUBLE, _WHITE = 1.6, 0.15
 #: A ruled row this many times as high as the usual one is no row of its own kind.
 _TALLER = 2.2
 
 
-def with_lines(grid: Grid, ink: Image, character: float) -> Grid:
-    """The grid with rows for the lines of writing in its tall rows; the grid itself if they are rows of their own."""
-    strip = Strip.of(grid, ink, character)
+def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) -> Grid:
+    """The grid with rows for the lines of writing in its tall rows; the grid itself if they are rows of their own.
+
+    That is told by the columns, most of which have ink in most of the lines, unless it `is_sure` that no ruling parts rows.
+    """
+    strip = Straight.of(grid, ink, character)
     heights = np.diff(strip.rows)
     usual = float(np.median(heights))
     tall = [i for i, h in enumerate(heights) if h > _ROOM * strip.character and (len(heights) < 3 or h > _TALLER * usual)]
     found: dict[int, Lines] = {}
     for i in tall:
         lines = strip.lines(i)
-        if lines is not None and lines.edges.size > _LEAST_LINES and _agree(lines):
+        if lines is not None and lines.edges.size > _LEAST_LINES and (is_sure or _agree(lines)):
             found[i] = lines
     if not found:
         return grid
+    pitch = float(np.median([lines.pitch for lines in found.values()]))
+    for i in set(tall) - set(found):  # what holds two lines shows no pitch of its own
+        lines = strip.lines(i, pitch)
+        if lines is not None:
+            found[i] = lines
     return _split(grid, strip, found)
 
 
@@ -51,7 +60,7 @@ def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
     between = sorted(grid.open_rows - {0, grid.vertices.shape[0] - 1})
     if len(between) < _LEAST_LINES:
         return grid
-    strip = Strip.of(grid, ink, character)
+    strip = Straight.of(grid, ink, character)
     pitch = float(np.median(np.diff(strip.rows)[between]))
     reach = max(1, round(_BAND * pitch))
     height = strip.image.shape[0]
@@ -59,6 +68,7 @@ def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
     crossed = np.array([(strip.image[band] > 0).mean(axis=0) > 0.5 for band in bands]).astype(np.float32)
     near = cv2.dilate(crossed, np.ones((1, 3), np.uint8))
     share = near.mean(axis=0)
+    share -= cv2.blur(share.reshape(1, -1), (3 * round(strip.character) | 1, 1))[0]  # descenders cross here and there
     apart = max(1, round(strip.character))
     for x in strip.columns.round().astype(int):
         share[max(0, x - apart) : x + apart] = 0
@@ -74,7 +84,7 @@ def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
     return _with_columns(grid, strip, [_course(crossed, x, apart) for x in sorted(found)], between)
 
 
-def _unparted(strip: Strip, columns: Curve, between: list[int]) -> list[int]:
+def _unparted(strip: Straight, columns: Curve, between: list[int]) -> list[int]:
     """Where columns that are as wide as two or more of the others have white from top to bottom, between numbers."""
     usual = float(np.median(np.diff(columns)))
     bands = [slice(round(strip.rows[i] + 0.2 * (strip.rows[i + 1] - strip.rows[i])), round(strip.rows[i + 1])) for i in between]
@@ -104,7 +114,7 @@ def _course(crossed: NDArray[np.float32], x: int, apart: int) -> Curve:
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1))
 
 
-def _with_columns(grid: Grid, strip: Strip, courses: list[Curve], between: list[int]) -> Grid:
+def _with_columns(grid: Grid, strip: Straight, courses: list[Curve], between: list[int]) -> Grid:
     """The grid with columns parted where new rulings run, whose x in the strip is known at the rows `between`."""
     at = np.array([strip.rows[i] for i in between])
     thickness = float(np.median([r.thickness for r in grid.upright])) if grid.upright else 1.0
@@ -122,55 +132,6 @@ def _with_columns(grid: Grid, strip: Strip, courses: list[Curve], between: list[
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Strip:
-    """A grid's ink as it were if all its lines were straight; `columns` and `rows` are where they are in the image."""
-
-    image: Image
-    columns: Curve
-    rows: Curve
-    vertices: NDArray[np.float64]
-    character: float  # in the strip's pixels
-
-    @staticmethod
-    def of(grid: Grid, ink: Image, character: float) -> Strip:
-        """Made as small as characters of some twelve pixels allow."""
-        shrink = 1 / max(1.0, character / 12)
-        v = grid.vertices
-        columns = (v[..., 0].mean(axis=0) - v[..., 0].mean(axis=0)[0]) * shrink
-        rows = (v[..., 1].mean(axis=1) - v[..., 1].mean(axis=1)[0]) * shrink
-        width, height = max(2, round(columns[-1])), max(2, round(rows[-1]))
-        across = _weights(np.arange(width) + 0.5, columns)
-        down = _weights(np.arange(height) + 0.5, rows)
-        x, y = ((down @ v[..., k] @ across.T).astype(np.float32) for k in (0, 1))
-        soft = cv2.blur(ink, (round(1 / shrink), round(1 / shrink))) if shrink < 0.7 else ink
-        image = cv2.remap(soft, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        return Strip(np.where(image > 90, 255, 0).astype(np.uint8), columns, rows, v, character * shrink)
-
-    def lines(self, row: int) -> Lines | None:
-        """The lines of writing in a row, their edges measured from the top of the strip."""
-        top, bottom = round(self.rows[row]), round(self.rows[row + 1])
-        lines = lines_of_writing(self.image[top:bottom], self.columns, self.character)
-        return None if lines is None else replace(lines, edges=lines.edges + top)
-
-    def back(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Clean pixels of strip pixels, (..., 2)."""
-        flat = points.reshape(-1, 2)
-        across, down = _weights(flat[:, 0], self.columns), _weights(flat[:, 1], self.rows)
-        return np.einsum("ni,ijk,nj->nk", down, self.vertices, across).reshape(points.shape)
-
-
-def _weights(positions: Curve, knots: Curve) -> NDArray[np.float64]:
-    """(positions, knots): the linear interpolation between knots, and beyond them, as a matrix."""
-    index = np.clip(np.searchsorted(knots, positions, side="right") - 1, 0, knots.size - 2)
-    share = (positions - knots[index]) / (knots[index + 1] - knots[index])
-    out = np.zeros((positions.size, knots.size))
-    place = np.arange(positions.size)
-    out[place, index] = 1 - share
-    out[place, index + 1] = share
-    return out
-
-
 def _agree(lines: Lines) -> bool:
     """Whether most columns have ink in most of the lines."""
     inked = lines.inked.mean(axis=1)
@@ -179,7 +140,7 @@ def _agree(lines: Lines) -> bool:
     return bool(most.sum() >= max(min(2, written.size), _AGREEING * written.sum()))
 
 
-def _split(grid: Grid, strip: Strip, found: dict[int, Lines]) -> Grid:
+def _split(grid: Grid, strip: Straight, found: dict[int, Lines]) -> Grid:
     """The first and the last line of a row take in what is left above and below them."""
     rows: list[NDArray[np.float64]] = [grid.vertices[0]]
     open_rows = {0} & grid.open_rows

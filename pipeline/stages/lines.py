@@ -18,7 +18,7 @@ from pipeline.records import Image
 from pipeline.stages.rulings import Curve
 
 #: Rows climb or fall by this much at most, where the columns' rulings are upright.
-_STEEPEST = 0.03
+_STEEPEST = 0.06
 #: What it costs to lay a boundary through a full line of writing, and to make a row e times as high as the pitch.
 _THROUGH_INK, _UNEVEN = 2.0, 4.0
 #: Rows are this many pitches high at least and at most.
@@ -42,10 +42,10 @@ class Lines:
     pitch: float
 
 
-def lines_of_writing(ink: Image, columns: Curve, character: float) -> Lines | None:
+def lines_of_writing(ink: Image, columns: Curve, character: float, pitch: float | None = None) -> Lines | None:
     """The rows in a strip of ink without rulings, whose columns lie between the x in `columns`; None if nothing repeats.
 
-    `character` is the height of characters in the strip's pixels.
+    `character` is the height of characters in the strip's pixels, `pitch` that of the rows, where it is known.
     """
     parts, middles, profiles = _profiles(ink, columns, character)
     if len(middles) == 0:
@@ -53,8 +53,8 @@ def lines_of_writing(ink: Image, columns: Curve, character: float) -> Lines | No
     offsets = middles - ink.shape[1] / 2
     slope = _sharpest(profiles, offsets)
     level = _level(profiles, offsets, slope)
-    profile = level.mean(axis=0)
-    pitch = _pitch(profile, character)
+    profile = np.mean([level[parts == column].mean(axis=0) for column in np.unique(parts)], axis=0)
+    pitch = pitch or _pitch(profile, character)
     if pitch is None:
         return None
     edges = _boundaries(profile, pitch)
@@ -98,7 +98,7 @@ def _sharpest(profiles: NDArray[np.float64], offsets: Curve) -> float:
     """The slope at which lines of writing and the white between them differ most."""
     if len(offsets) < 3:
         return 0.0
-    slopes = np.linspace(-_STEEPEST, _STEEPEST, 25)
+    slopes = np.linspace(-_STEEPEST, _STEEPEST, 41)
     contrast = [_level(profiles, offsets, float(s)).mean(axis=0).var() for s in slopes]
     level = len(slopes) // 2
     best = int(np.argmax(contrast))

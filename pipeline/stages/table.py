@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
-from pipeline.stages.grid import Grid, grid_of
+from pipeline.stages.columns import column_grids
+from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
@@ -34,7 +35,11 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
     if good:
         ink = _without_lines(page, good)
-        good = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+        split = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+    if not good or any(s is not g for s, g in zip(split, good, strict=True)):
+        columns = column_grids(page, thin, character)
+        good = _best(split if good else [], columns)
+    if good:
         tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(good))
         return TabledPage(page, tables, _without_lines(page, good))
     return lone_number(page)
@@ -60,6 +65,17 @@ def draw_tables(tabled: TabledPage) -> Image:
 
 #: A line that is not ink all along must run along this share of the table.
 _ALL_ALONG = 0.9
+
+
+def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
+    """Of grids at one place those with more columns; of as many, those with horizontal rulings."""
+    taken: list[Grid] = []
+    for grid in columns:
+        rivals = [other for other in ruled if overlap(grid, other)]
+        if all(grid.vertices.shape[1] > other.vertices.shape[1] + 1 for other in rivals):
+            ruled = [other for other in ruled if not overlap(grid, other)]
+            taken.append(grid)
+    return sorted([*ruled, *taken], key=lambda g: float(g.vertices[0, 0, 1]))
 
 
 def _without_lines(page: CleanPage, grids: list[Grid]) -> Image:

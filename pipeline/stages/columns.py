@@ -1,0 +1,132 @@
+"""Tables whose columns alone are ruled: ledgers. Their rows are lines of writing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from pipeline.records import CleanPage, Image
+from pipeline.stages.grid import Grid, overlap
+from pipeline.stages.halfruled import with_lines, with_worn_columns
+from pipeline.stages.rulings import Curve, Ruling, find_rulings, with_faint_lines, without_rulings
+from pipeline.stages.straight import Straight
+
+#: The longest ruling is so many character heights long, the others this share of it; they have ink along most of their way,
+#: and run beside it for most of it.
+_LEAST_LENGTH, _LEAST_SHARE, _INKED, _BESIDE = 10.0, 0.25, 0.6, 0.8
+#: Columns are this many character heights wide, or wider.
+_NARROWEST = 0.8
+#: Writing outside the outermost rulings is a column if it stands in this share of the rows.
+_MARGIN = 0.3
+#: A column of numbers has ink in this share of the rows, in most of them no wider than so many rows are high.
+_FILLED, _WIDEST = 0.25, 5.0
+
+
+def column_grids(page: CleanPage, thin: Image, character: float) -> list[Grid]:
+    """Tables made by vertical rulings, their rows found by the writing; `thin` is the page's ink without blots."""
+    turned = np.ascontiguousarray(thin.T)
+    lines = with_faint_lines(turned, np.ascontiguousarray(page.grey.T), character, page.stroke_width)
+    rulings = [r for r in find_rulings(lines, character, page.stroke_width) if r.inked > _INKED * r.length]
+    ink = without_rulings(thin, [], rulings, page.stroke_width)
+    grids = []
+    for group in _abreast(rulings, character):
+        grid = _framed(group, _inner(ink), character)
+        if grid.vertices.shape[1] < 2:
+            continue
+        grid = with_lines(grid, ink, character, is_sure=True)
+        grid = with_worn_columns(grid, np.ascontiguousarray(lines.T), character)
+        grid = without_margins(grid, ink, character)
+        if holds_numbers(grid, ink, character) and not any(overlap(grid, other) for other in grids):
+            grids.append(grid)
+    return grids
+
+
+def holds_numbers(grid: Grid, ink: Image, character: float) -> bool:
+    """Whether a column has short writing, as numbers are, in many of at least three rows."""
+    if grid.vertices.shape[0] < 4:
+        return False
+    strip = Straight.of(grid, ink, character)
+    height = float(np.median(np.diff(strip.rows)))
+    for j in range(strip.columns.size - 1):
+        widths = np.array(strip.widths(j))
+        short = (widths > 0) & (widths < _WIDEST * height)
+        if short.mean() > _FILLED and short.sum() > 0.7 * np.count_nonzero(widths):
+            return True
+    return False
+
+
+def without_margins(grid: Grid, ink: Image, character: float) -> Grid:
+    """Without the outermost columns that no ruling closes, where they hold next to nothing."""
+    strip = Straight.of(grid, ink, character)
+    last = strip.columns.size - 1
+    empty = {j for j in (0, last - 1) if np.mean(np.array(strip.widths(j)) > 0) < _MARGIN}
+    first = 1 if 0 in grid.open_columns and 0 in empty else 0
+    stop = last - 1 if last in grid.open_columns and last - 1 in empty else last
+    kept = range(first, stop + 1)
+    return replace(
+        grid,
+        vertices=grid.vertices[:, first : stop + 1],
+        open_columns=frozenset(j - first for j in grid.open_columns if j in kept),
+    )
+
+
+def _abreast(rulings: list[Ruling], character: float) -> list[list[Ruling]]:
+    """Groups of rulings that run beside one another; a shorter one joins the longest beside which it lies."""
+    groups: list[list[Ruling]] = []
+    for ruling in sorted(rulings, key=lambda r: -r.length):
+        for group in groups:
+            longest = group[0]
+            overlap = min(ruling.stop, longest.stop) - max(ruling.start, longest.start)
+            if overlap > _BESIDE * ruling.length:
+                group.append(ruling)
+                break
+        else:
+            groups.append([ruling])
+    return [group for group in groups if group[0].length > _LEAST_LENGTH * character]
+
+
+def _courses(group: list[Ruling], middle: float, character: float) -> list[Ruling]:
+    """The columns' rulings from left to right; pieces of one, and double lines, are one if together they are long enough."""
+    clusters: list[list[Ruling]] = []
+    for ruling in sorted(group, key=lambda r: float(r.at(middle))):
+        if clusters and abs(float(ruling.at(middle) - clusters[-1][0].at(middle))) < _NARROWEST * character:
+            clusters[-1].append(ruling)
+            clusters[-1].sort(key=lambda r: -r.inked)
+        else:
+            clusters.append([ruling])
+    least = _LEAST_SHARE * group[0].length
+    return [c[0] for c in clusters if sum(r.inked for r in c) > least]
+
+
+def _framed(group: list[Ruling], ink: Image, character: float) -> Grid:
+    """A grid of one row between the rulings, with a column to either side as far as there is ink."""
+    long = [r for r in group if r.length > 0.5 * group[0].length]
+    top = float(np.quantile([r.start for r in long], 0.25))
+    bottom = float(np.quantile([r.stop for r in long], 0.75))
+    middle = (top + bottom) / 2
+    columns = _courses(group, middle, character)
+    heights = np.array([top, bottom])
+    edges: list[Curve] = [ruling.at(heights) for ruling in columns]
+    beside = np.flatnonzero(ink[round(top) : round(bottom)].any(axis=0))
+    open_columns = set()
+    if beside.size and edges[0].min() - beside[0] > _NARROWEST * character:
+        edges.insert(0, np.full(2, float(beside[0]) - 1))
+        open_columns.add(0)
+    if beside.size and beside[-1] - edges[-1].max() > _NARROWEST * character:
+        edges.append(np.full(2, float(beside[-1]) + 2))
+        open_columns.add(len(edges) - 1)
+    x = np.stack(edges, axis=1)
+    vertices = np.stack([x, np.broadcast_to(heights[:, None], x.shape)], axis=2)
+    return Grid(vertices, frozenset({0, 1}), frozenset(open_columns), [], group, (1.0, 1.0))
+
+
+def _inner(ink: Image) -> Image:
+    """The ink without what touches the image's edge: a scanner's black border, the shadow of a page below."""
+    count, labels = cv2.connectedComponents(ink, connectivity=8)
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    keep = np.ones(count, bool)
+    keep[edge] = False
+    keep[0] = False
+    return np.where(keep[labels], 255, 0).astype(np.uint8)
