@@ -10,12 +10,14 @@ import numpy as np
 from pipeline.records import CleanPage, Image
 from pipeline.stages.grid import Grid, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
-from pipeline.stages.rulings import Curve, Ruling, find_rulings, with_faint_lines, without_rulings
+from pipeline.stages.rulings import Curve, Ruling, darker, drawn_share, find_rulings, with_faint_lines, without_rulings
 from pipeline.stages.straight import Straight
 
-#: The longest ruling is so many character heights long, the others this share of it; they have ink along most of their way,
-#: and run beside it for most of it.
-_LEAST_LENGTH, _LEAST_SHARE, _INKED, _BESIDE = 10.0, 0.25, 0.6, 0.8
+#: The longest ruling is so many character heights long, the others this share of it, and they run beside it for most of it.
+_LEAST_LENGTH, _LEAST_SHARE, _BESIDE = 10.0, 0.25, 0.8
+#: They are found along this share of their way, and darker than what is beside them along this one: digits that stand exactly
+#: below one another are white between.
+_INKED, _DRAWN = 0.7, 0.92
 #: Columns are this many character heights wide, or wider.
 _NARROWEST = 0.8
 #: Writing outside the outermost rulings is a column if it stands in this share of the rows.
@@ -26,9 +28,11 @@ _FILLED, _WIDEST = 0.25, 5.0
 
 def column_grids(page: CleanPage, thin: Image, character: float) -> list[Grid]:
     """Tables made by vertical rulings, their rows found by the writing; `thin` is the page's ink without blots."""
-    turned = np.ascontiguousarray(thin.T)
-    lines = with_faint_lines(turned, np.ascontiguousarray(page.grey.T), character, page.stroke_width)
+    ink, grey = np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T)
+    lines = with_faint_lines(ink, grey, character, page.stroke_width)
+    pale = darker(grey, page.stroke_width)
     rulings = [r for r in find_rulings(lines, character, page.stroke_width) if r.inked > _INKED * r.length]
+    rulings = [r for r in rulings if drawn_share(pale, r) > _DRAWN]
     ink = without_rulings(thin, [], rulings, page.stroke_width)
     grids = []
     for group in _abreast(rulings, character):

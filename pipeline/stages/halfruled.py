@@ -21,7 +21,7 @@ _ROOM = 3.0
 #: has as many lines as it needs, beside cells of one line.
 _LEAST_LINES, _AGREEING, _MOST_LINES = 3, 0.4, 0.6
 #: A place that has ink between this share of the lines is a ruling; looked for this share of a row up and down.
-_CROSSING, _BAND = 0.3, 0.12
+_CROSSING, _BAND = (0.25, 0.45), 0.12
 #: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
 _DOUBLE, _WHITE = 1.6, 0.15
 #: A ruled row this many times as high as the usual one is no row of its own kind.
@@ -35,7 +35,7 @@ def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) 
     """
     strip = Straight.of(grid, ink, character)
     heights = np.diff(strip.rows)
-    usual = float(np.median(heights))
+    usual = float(np.quantile(heights, 0.2))
     tall = [i for i, h in enumerate(heights) if h > _ROOM * strip.character and (len(heights) < 3 or h > _TALLER * usual)]
     found: dict[int, Lines] = {}
     for i in tall:
@@ -68,12 +68,13 @@ def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
     crossed = np.array([(strip.image[band] > 0).mean(axis=0) > 0.5 for band in bands]).astype(np.float32)
     near = cv2.dilate(crossed, np.ones((1, 3), np.uint8))
     share = near.mean(axis=0)
-    share -= cv2.blur(share.reshape(1, -1), (3 * round(strip.character) | 1, 1))[0]  # descenders cross here and there
     apart = max(1, round(strip.character))
     for x in strip.columns.round().astype(int):
         share[max(0, x - apart) : x + apart] = 0
+    # writing crosses here and there, where lines are close together more than elsewhere
+    least = float(np.clip(1.6 * np.quantile(share, 0.9), *_CROSSING))
     found = []
-    while share.max() >= _CROSSING:
+    while share.max() >= least:
         best = np.flatnonzero(share == share.max())
         x = int(best[best.size // 2])
         found.append(x)

@@ -26,7 +26,7 @@ _LOWEST, _HIGHEST = 0.5, 1.9
 #: Ink repeats if it is this much like itself, one pitch further on (1 is the same).
 _REPEATS = 0.15
 #: And of the distances at which it does, the least is taken that is this much as good as the best.
-_SAME = 0.5
+_SAME = 0.33
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -78,13 +78,23 @@ def with_faint_lines(ink: Image, grey: Image, character: float, stroke: float) -
     So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart.
     """
     length = max(9, round(0.7 * character)) | 1
+    return np.where(cv2.blur(darker(grey, stroke), (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
+
+
+def darker(grey: Image, stroke: float) -> Image:
+    """255 on what is a little darker than the paper above and below it, and no higher than a line is thick."""
     thickest = max(5, round(3 * stroke)) | 1
     valley = cv2.morphologyEx(cv2.blur(grey, (5, 1)), cv2.MORPH_BLACKHAT, np.ones((thickest, 1), np.uint8))
     sample = valley[::3, ::3]
     middle = float(np.median(sample))
     grain = 1.4826 * float(np.median(np.abs(sample - middle)))
-    darker = np.where(valley > middle + max(5.0, 3 * grain), 255, 0).astype(np.uint8)
-    return np.where(cv2.blur(darker, (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
+    return np.where(valley > middle + max(5.0, 3 * grain), 255, 0).astype(np.uint8)
+
+
+def drawn_share(image: Image, ruling: Ruling) -> float:
+    """The share of a ruling's way along which the image has something."""
+    place = _strip(image.shape, ruling, 1)
+    return float((image[place] > 0).any(axis=0).mean()) if place[0].size else 0.0
 
 
 def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:

@@ -17,10 +17,14 @@ from pipeline.stages.halfruled import with_lines, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rulings import Ruling, character_height, find_rulings, with_faint_lines, without_rulings
+from pipeline.stages.unruled import unruled_grid
 
 
 def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
-    """Every ruled table of the page, from top to bottom; or one cell with a lone number; or a note that there is neither."""
+    """Every table of the page, from top to bottom; or one cell with a lone number; or a note that there is neither.
+
+    Looked for are tables ruled on all sides, then those whose columns alone are ruled, then numbers with white between them.
+    """
     character = character_height(page.ink, page.stroke_width)
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
@@ -35,14 +39,19 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
     if good:
         ink = _without_lines(page, good)
-        split = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
-    if not good or any(s is not g for s, g in zip(split, good, strict=True)):
-        columns = column_grids(page, thin, character)
-        good = _best(split if good else [], columns)
+        good = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+    if not good or any(_is_patchy(grid, thin) for grid in good):
+        good = _best(good, column_grids(page, thin, character))
     if good:
-        tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(good))
-        return TabledPage(page, tables, _without_lines(page, good))
-    return lone_number(page)
+        return _tabled(page, good, _without_lines(page, good))
+    ink = without_rulings(page.ink, level, upright, page.stroke_width)
+    grid = unruled_grid(ink)
+    return lone_number(page) if grid is None else _tabled(page, [grid], ink)
+
+
+def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
+    tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(grids))
+    return TabledPage(page, tables, ink)
 
 
 def draw_tables(tabled: TabledPage) -> Image:
@@ -65,17 +74,24 @@ def draw_tables(tabled: TabledPage) -> Image:
 
 #: A line that is not ink all along must run along this share of the table.
 _ALL_ALONG = 0.9
+#: A line between rows that is drawn along less than this share of the columns is none.
+_PATCHY = 0.75
+
+
+def _is_patchy(grid: Grid, ink: Image) -> bool:
+    """Whether a line between rows goes only part of the way: below a sum in a ledger, not between two rows of a table."""
+    near = cv2.dilate(ink, np.ones((5, 5), np.uint8)).astype(np.uint8)
+    share = np.linspace(0.1, 0.9, 9)[:, None, None, None]
+    v = grid.vertices[[i for i in range(1, grid.vertices.shape[0] - 1) if i not in grid.open_rows]]
+    drawn = _sample(near, v[:, :-1] * (1 - share) + v[:, 1:] * share).mean(axis=0) > 0.5
+    return bool((drawn.mean(axis=1) < _PATCHY).any())
 
 
 def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
     """Of grids at one place those with more columns; of as many, those with horizontal rulings."""
-    taken: list[Grid] = []
-    for grid in columns:
-        rivals = [other for other in ruled if overlap(grid, other)]
-        if all(grid.vertices.shape[1] > other.vertices.shape[1] + 1 for other in rivals):
-            ruled = [other for other in ruled if not overlap(grid, other)]
-            taken.append(grid)
-    return sorted([*ruled, *taken], key=lambda g: float(g.vertices[0, 0, 1]))
+    better = [g for g in columns if all(g.vertices.shape[1] > r.vertices.shape[1] for r in ruled if overlap(g, r))]
+    left = [r for r in ruled if not any(overlap(g, r) for g in better)]
+    return sorted([*left, *better], key=lambda g: float(g.vertices[0, 0, 1]))
 
 
 def _without_lines(page: CleanPage, grids: list[Grid]) -> Image:
