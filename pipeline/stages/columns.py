@@ -18,16 +18,22 @@ _LEAST_LENGTH, _LEAST_SHARE, _BESIDE = 10.0, 0.25, 0.8
 #: They are found along this share of their way, and darker than what is beside them along this one: digits that stand exactly
 #: below one another are white between.
 _INKED, _DRAWN = 0.7, 0.92
+#: What underlines a sum is so many character heights long.
+_UNDERLINE = 3.0
 #: Columns are this many character heights wide, or wider.
 _NARROWEST = 0.8
-#: Writing outside the outermost rulings is a column if it stands in this share of the rows.
-_MARGIN = 0.3
+#: Writing outside the outermost rulings is a column if it stands in this share of the rows; the outermost columns are at least
+#: this many character heights wide.
+_MARGIN, _MARGIN_WIDTH = 0.3, 1.6
 #: A column of numbers has ink in this share of the rows, in most of them no wider than so many rows are high.
 _FILLED, _WIDEST = 0.25, 5.0
 
 
-def column_grids(page: CleanPage, thin: Image, character: float) -> list[Grid]:
-    """Tables made by vertical rulings, their rows found by the writing; `thin` is the page's ink without blots."""
+def column_grids(page: CleanPage, thin: Image, level: list[Ruling], character: float) -> list[Grid]:
+    """Tables made by vertical rulings, their rows found by the writing; `thin` is the page's ink without blots.
+
+    Of the page's horizontal rulings, `level`, those within a table underline sums: they are taken with its own.
+    """
     ink, grey = np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T)
     lines = with_faint_lines(ink, grey, character, page.stroke_width)
     pale = darker(grey, page.stroke_width)
@@ -42,9 +48,19 @@ def column_grids(page: CleanPage, thin: Image, character: float) -> list[Grid]:
         grid = with_lines(grid, ink, character, is_sure=True)
         grid = with_worn_columns(grid, np.ascontiguousarray(lines.T), character)
         grid = without_margins(grid, ink, character)
+        grid = replace(grid, level=_within(grid, level, character))
         if holds_numbers(grid, ink, character) and not any(overlap(grid, other) for other in grids):
             grids.append(grid)
     return grids
+
+
+def _within(grid: Grid, level: list[Ruling], character: float) -> list[Ruling]:
+    """The rulings that lie in a grid and are longer than any stroke of a digit."""
+    (left, top), (right, bottom) = grid.vertices.min(axis=(0, 1)), grid.vertices.max(axis=(0, 1))
+    inside = [
+        r for r in level if top < r.level + r.slope * (r.start + r.stop) / 2 < bottom and r.stop > left and r.start < right
+    ]
+    return [r for r in inside if r.length > _UNDERLINE * character]
 
 
 def holds_numbers(grid: Grid, ink: Image, character: float) -> bool:
@@ -62,17 +78,19 @@ def holds_numbers(grid: Grid, ink: Image, character: float) -> bool:
 
 
 def without_margins(grid: Grid, ink: Image, character: float) -> Grid:
-    """Without the outermost columns that no ruling closes, where they hold next to nothing."""
+    """Without the outermost columns that are too narrow for a number, or not closed by a ruling and next to empty."""
+    first, last = 0, grid.vertices.shape[1] - 1
     strip = Straight.of(grid, ink, character)
-    last = strip.columns.size - 1
-    empty = {j for j in (0, last - 1) if np.mean(np.array(strip.widths(j)) > 0) < _MARGIN}
-    first = 1 if 0 in grid.open_columns and 0 in empty else 0
-    stop = last - 1 if last in grid.open_columns and last - 1 in empty else last
-    kept = range(first, stop + 1)
+    filled = [np.mean(np.array(strip.widths(j)) > 0) for j in range(last)]
+    narrow = np.diff(strip.columns) < _MARGIN_WIDTH * strip.character
+    while last - first > 1 and (narrow[first] or (first in grid.open_columns and filled[first] < _MARGIN)):
+        first += 1
+    while last - first > 1 and (narrow[last - 1] or (last in grid.open_columns and filled[last - 1] < _MARGIN)):
+        last -= 1
     return replace(
         grid,
-        vertices=grid.vertices[:, first : stop + 1],
-        open_columns=frozenset(j - first for j in grid.open_columns if j in kept),
+        vertices=grid.vertices[:, first : last + 1],
+        open_columns=frozenset(j - first for j in grid.open_columns if first <= j <= last),
     )
 
 

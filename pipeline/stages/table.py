@@ -38,12 +38,12 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
             good.append(more or grid)
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
     if good:
-        ink = _without_lines(page, good)
+        ink = _without_lines(page, good, character)
         good = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
     if not good or any(_is_patchy(grid, thin) for grid in good):
-        good = _best(good, column_grids(page, thin, character))
+        good = _best(good, column_grids(page, thin, level, character))
     if good:
-        return _tabled(page, good, _without_lines(page, good))
+        return _tabled(page, good, _without_lines(page, good, character))
     ink = without_rulings(page.ink, level, upright, page.stroke_width)
     grid = unruled_grid(ink)
     return lone_number(page) if grid is None else _tabled(page, [grid], ink)
@@ -76,6 +76,8 @@ def draw_tables(tabled: TabledPage) -> Image:
 _ALL_ALONG = 0.9
 #: A line between rows that is drawn along less than this share of the columns is none.
 _PATCHY = 0.75
+#: What is so many character heights thick, and so many long, is no writing.
+_THICK, _LONG = 0.7, 6.0
 
 
 def _is_patchy(grid: Grid, ink: Image) -> bool:
@@ -94,11 +96,23 @@ def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
     return sorted([*left, *better], key=lambda g: float(g.vertices[0, 0, 1]))
 
 
-def _without_lines(page: CleanPage, grids: list[Grid]) -> Image:
-    """The page's ink without the rulings of the grids."""
+def _without_lines(page: CleanPage, grids: list[Grid], character: float) -> Image:
+    """The page's ink without the rulings of the grids, and without what is black around the page or throws a shadow on it."""
     level = [ruling for grid in grids for ruling in grid.level]
     upright = [ruling for grid in grids for ruling in grid.upright]
-    return without_rulings(page.ink, level, upright, page.stroke_width)
+    ink = np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8)
+    return without_rulings(ink, level, upright, page.stroke_width)
+
+
+def _shadows(ink: Image, character: float) -> Image:
+    """255 on and right beside what is thicker than any stroke and longer than a number."""
+    size = max(7, round(_THICK * character))
+    blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(blots, connectivity=8, ltype=cv2.CV_32S)
+    large = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > _LONG * character
+    large[0] = False
+    around = 2 * size + 1
+    return cv2.dilate(np.where(large[labels], 255, 0).astype(np.uint8), np.ones((around, around), np.uint8)).astype(np.uint8)
 
 
 def _without_blots(ink: Image, character: float) -> Image:
