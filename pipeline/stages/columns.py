@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,7 +10,16 @@ import numpy as np
 from pipeline.records import CleanPage, Image
 from pipeline.stages.grid import Grid, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
-from pipeline.stages.rulings import Curve, Ruling, darker, drawn_share, find_rulings, with_faint_lines, without_rulings
+from pipeline.stages.rulings import (
+    Curve,
+    Ruling,
+    as_inked,
+    darker,
+    drawn_share,
+    find_rulings,
+    with_faint_lines,
+    without_rulings,
+)
 from pipeline.stages.straight import Straight
 
 #: The longest ruling is so many character heights long, the others this share of it, and they run beside it for most of it.
@@ -20,6 +29,12 @@ _LEAST_LENGTH, _LEAST_SHARE, _BESIDE = 10.0, 0.25, 0.8
 _INKED, _DRAWN = 0.7, 0.92
 #: What underlines a sum is so many character heights long.
 _UNDERLINE = 3.0
+#: Fewer rulings than this are a margin, or the edges of the paper.
+_LEAST_COURSES = 3
+#: What is so near the edge of the picture, in its widths, is that edge.
+_EDGE = 0.01
+#: A piece of a ruling is longer than the strokes of two digits that stand below one another.
+_PIECE = 5.0
 #: Columns are this many character heights wide, or wider.
 _NARROWEST = 0.8
 #: Writing outside the outermost rulings is a column if it stands in this share of the rows; the outermost columns are at least
@@ -29,38 +44,71 @@ _MARGIN, _MARGIN_WIDTH = 0.3, 1.6
 _FILLED, _WIDEST = 0.25, 5.0
 
 
-def column_grids(page: CleanPage, thin: Image, level: list[Ruling], character: float) -> list[Grid]:
-    """Tables made by vertical rulings, their rows found by the writing; `thin` is the page's ink without blots.
+@dataclass(frozen=True, slots=True, eq=False)
+class PaleRulings:
+    """Rulings of a page, the pale ones too, that are longer than any stroke of a digit.
 
-    Of the page's horizontal rulings, `level`, those within a table underline sums: they are taken with its own.
+    `image` is that in which the vertical ones were found; `rest` is the page's ink, without blots and without them all.
     """
-    ink, grey = np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T)
-    lines = with_faint_lines(ink, grey, character, page.stroke_width)
-    pale = darker(grey, page.stroke_width)
-    rulings = [r for r in find_rulings(lines, character, page.stroke_width) if r.inked > _INKED * r.length]
-    rulings = [r for r in rulings if drawn_share(pale, r) > _DRAWN]
-    ink = without_rulings(thin, [], rulings, page.stroke_width)
-    grids = []
-    for group in _abreast(rulings, character):
-        grid = _framed(group, _inner(ink), character)
-        if grid.vertices.shape[1] < 2:
+
+    level: list[Ruling]
+    upright: list[Ruling]
+    image: Image
+    rest: Image
+
+    @staticmethod
+    def of(page: CleanPage, thin: Image, character: float) -> PaleRulings:
+        """`thin` is the page's ink without blots."""
+        level, _ = _rulings(thin, page.grey, character, page.stroke_width)
+        upright, image = _rulings(np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width)
+        level = [r for r in level if r.length > _UNDERLINE * character]
+        upright = [r for r in upright if r.length > _PIECE * character and not _is_edge(r, page)]
+        return PaleRulings(
+            level, upright, np.ascontiguousarray(image.T), without_rulings(thin, level, upright, page.stroke_width)
+        )
+
+
+def column_grids(pale: PaleRulings, character: float) -> list[Grid]:
+    """Tables made by vertical rulings, their rows found by the writing.
+
+    Horizontal lines within them underline sums, or are too pale to part rows: they are taken for the tables' own.
+    """
+    grids: list[Grid] = []
+    inner = _inner(pale.rest)
+    for group in _abreast(pale.upright, character):
+        grid = _framed(group, inner, character)
+        if grid is None:
             continue
-        grid = with_lines(grid, ink, character, is_sure=True)
-        grid = with_worn_columns(grid, np.ascontiguousarray(lines.T), character)
-        grid = without_margins(grid, ink, character)
-        grid = replace(grid, level=_within(grid, level, character))
-        if holds_numbers(grid, ink, character) and not any(overlap(grid, other) for other in grids):
+        grid = with_lines(grid, pale.rest, character, is_sure=True)
+        grid = with_worn_columns(grid, pale.image, character)
+        grid = without_margins(grid, pale.rest, character)
+        grid = replace(grid, level=_within(grid, pale.level))
+        if holds_numbers(grid, pale.rest, character) and not any(overlap(grid, other) for other in grids):
             grids.append(grid)
     return grids
 
 
-def _within(grid: Grid, level: list[Ruling], character: float) -> list[Ruling]:
-    """The rulings that lie in a grid and are longer than any stroke of a digit."""
+def _rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image]:
+    """Horizontal rulings, the pale ones too, and the image that they were found in."""
+    lines = with_faint_lines(ink, grey, character, stroke)
+    dark = darker(grey, stroke)
+    rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _INKED * r.length]
+    return [as_inked(r, ink) for r in rulings if drawn_share(dark, r) > _DRAWN], lines
+
+
+def _is_edge(upright: Ruling, page: CleanPage) -> bool:
+    """Whether it is the left or right edge of the picture."""
+    knots = np.stack([upright.across, upright.along], axis=1)
+    x = cv2.perspectiveTransform(knots[None], page.to_page)[0, :, 0]
+    width = page.page.image.shape[1]
+    near = np.minimum(x, width - x)
+    return float(np.median(near)) < _EDGE * width
+
+
+def _within(grid: Grid, level: list[Ruling]) -> list[Ruling]:
+    """The rulings that lie in a grid."""
     (left, top), (right, bottom) = grid.vertices.min(axis=(0, 1)), grid.vertices.max(axis=(0, 1))
-    inside = [
-        r for r in level if top < r.level + r.slope * (r.start + r.stop) / 2 < bottom and r.stop > left and r.start < right
-    ]
-    return [r for r in inside if r.length > _UNDERLINE * character]
+    return [r for r in level if top < r.level + r.slope * (r.start + r.stop) / 2 < bottom and r.stop > left and r.start < right]
 
 
 def holds_numbers(grid: Grid, ink: Image, character: float) -> bool:
@@ -109,8 +157,11 @@ def _abreast(rulings: list[Ruling], character: float) -> list[list[Ruling]]:
     return [group for group in groups if group[0].length > _LEAST_LENGTH * character]
 
 
-def _courses(group: list[Ruling], middle: float, character: float) -> list[Ruling]:
-    """The columns' rulings from left to right; pieces of one, and double lines, are one if together they are long enough."""
+def _courses(group: list[Ruling], middle: float, character: float) -> list[list[Ruling]]:
+    """The columns' rulings from left to right; pieces of one, and double lines, are one if together they are long enough.
+
+    The longest piece of each comes first.
+    """
     clusters: list[list[Ruling]] = []
     for ruling in sorted(group, key=lambda r: float(r.at(middle))):
         if clusters and abs(float(ruling.at(middle) - clusters[-1][0].at(middle))) < _NARROWEST * character:
@@ -119,16 +170,19 @@ def _courses(group: list[Ruling], middle: float, character: float) -> list[Rulin
         else:
             clusters.append([ruling])
     least = _LEAST_SHARE * group[0].length
-    return [c[0] for c in clusters if sum(r.inked for r in c) > least]
+    return [c for c in clusters if sum(r.inked for r in c) > least]
 
 
-def _framed(group: list[Ruling], ink: Image, character: float) -> Grid:
-    """A grid of one row between the rulings, with a column to either side as far as there is ink."""
+def _framed(group: list[Ruling], ink: Image, character: float) -> Grid | None:
+    """A grid of one row between the rulings, with a column to either side as far as there is ink; None for too few."""
     long = [r for r in group if r.length > 0.5 * group[0].length]
     top = float(np.quantile([r.start for r in long], 0.25))
     bottom = float(np.quantile([r.stop for r in long], 0.75))
     middle = (top + bottom) / 2
-    columns = _courses(group, middle, character)
+    courses = _courses(group, middle, character)
+    if len(courses) < _LEAST_COURSES:
+        return None
+    columns = [course[0] for course in courses]
     heights = np.array([top, bottom])
     edges: list[Curve] = [ruling.at(heights) for ruling in columns]
     beside = np.flatnonzero(ink[round(top) : round(bottom)].any(axis=0))
@@ -141,7 +195,8 @@ def _framed(group: list[Ruling], ink: Image, character: float) -> Grid:
         open_columns.add(len(edges) - 1)
     x = np.stack(edges, axis=1)
     vertices = np.stack([x, np.broadcast_to(heights[:, None], x.shape)], axis=2)
-    return Grid(vertices, frozenset({0, 1}), frozenset(open_columns), [], group, (1.0, 1.0))
+    drawn = [r for course in courses for r in course]
+    return Grid(vertices, frozenset({0, 1}), frozenset(open_columns), [], drawn, (1.0, 1.0))
 
 
 def _inner(ink: Image) -> Image:

@@ -6,7 +6,7 @@ a ruling's direction, `across` the other one. Lengths are in units of the page's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -95,6 +95,15 @@ def drawn_share(image: Image, ruling: Ruling) -> float:
     """The share of a ruling's way along which the image has something."""
     place = _strip(image.shape, ruling, 1)
     return float((image[place] > 0).any(axis=0).mean()) if place[0].size else 0.0
+
+
+def as_inked(ruling: Ruling, image: Image) -> Ruling:
+    """The ruling as thick as the ink along most of its way, if that is less: a blurred one looks thicker than it is."""
+    place = _strip(image.shape, ruling, _half(ruling) + 1)
+    inked = np.count_nonzero(image[place], axis=0)
+    if not inked.any():
+        return ruling
+    return replace(ruling, thickness=min(ruling.thickness, float(np.median(inked[inked > 0]))))
 
 
 def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
-from pipeline.stages.columns import column_grids
+from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
 from pipeline.stages.kit import Kit
@@ -40,13 +40,14 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     if good:
         ink = _without_lines(page, good, character)
         good = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
-    if not good or any(_is_patchy(grid, thin) for grid in good):
-        good = _best(good, column_grids(page, thin, level, character))
+    if good and not any(_is_patchy(grid, thin) for grid in good):
+        return _tabled(page, good, _without_lines(page, good, character))
+    pale = PaleRulings.of(page, thin, character)
+    good = _best(good, column_grids(pale, character))
     if good:
         return _tabled(page, good, _without_lines(page, good, character))
-    ink = without_rulings(page.ink, level, upright, page.stroke_width)
-    grid = unruled_grid(ink)
-    return lone_number(page) if grid is None else _tabled(page, [grid], ink)
+    grid = unruled_grid(pale.rest)
+    return lone_number(page) if grid is None else _tabled(page, [grid], pale.rest)
 
 
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:

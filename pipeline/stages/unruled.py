@@ -51,7 +51,7 @@ def unruled_grid(ink: Image) -> Grid | None:
         return None
     height = _writing_height(h, stats[:, cv2.CC_STAT_AREA] * (w < 15 * h) * (h < 15 * w))
     digits = (h > _LOWEST * height) & (h < _HIGHEST * height) & (w < _LONGEST * height)
-    lost = float(stats[(h > _HIGHEST * height) | (w >= _LONGEST * height), cv2.CC_STAT_AREA].sum())
+    lost = float(stats[(h > _HIGHEST * height) & (w > height), cv2.CC_STAT_AREA].sum())
     if not digits.any() or lost > stats[digits, cv2.CC_STAT_AREA].sum():
         return None  # a drawing, a photograph
     boxes = np.stack([x, y, x + w, y + h], axis=1)[digits]
