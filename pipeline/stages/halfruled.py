@@ -142,18 +142,21 @@ def _agree(lines: Lines) -> bool:
 
 
 def _split(grid: Grid, strip: Straight, found: dict[int, Lines]) -> Grid:
-    """The first and the last line of a row take in what is left above and below them."""
-    rows: list[NDArray[np.float64]] = [grid.vertices[0]]
-    open_rows = {0} & grid.open_rows
+    """With the first and the last line of a row to its rulings; where none is drawn, the table ends with the writing."""
+    rows: list[NDArray[np.float64]] = []
+    open_rows = set()
+    last = grid.vertices.shape[0] - 1
     offsets = strip.columns - strip.columns[-1] / 2
-    for i in range(grid.vertices.shape[0] - 1):
-        if i in found:
-            low, high = strip.rows[i], strip.rows[i + 1]
-            for edge in found[i].edges[1:-1]:
-                y = np.clip(edge + found[i].slope * offsets, low + 1, high - 1)
-                open_rows.add(len(rows))
-                rows.append(strip.back(np.stack([strip.columns, y], axis=1)))
-        if i + 1 in grid.open_rows:
+    for i in range(last + 1):
+        is_open = i in grid.open_rows
+        if not (is_open and (i in found or i - 1 in found)):
+            open_rows |= {len(rows)} if is_open else set()
+            rows.append(grid.vertices[i])
+        if i not in found:
+            continue
+        edges = found[i].edges[0 if is_open else 1 : None if i + 1 in grid.open_rows else -1]
+        for edge in edges:
+            y = np.clip(edge + found[i].slope * offsets, strip.rows[i], strip.rows[i + 1])
             open_rows.add(len(rows))
-        rows.append(grid.vertices[i + 1])
+            rows.append(strip.back(np.stack([strip.columns, y], axis=1)))
     return replace(grid, vertices=np.stack(rows), open_rows=frozenset(open_rows))

@@ -132,7 +132,9 @@ def _boundaries(profile: Curve, pitch: float) -> NDArray[np.int64]:
     first, last = max(0, int(written[0]) - slack), min(profile.size, int(written[-1]) + slack + 1)
     heights = np.arange(max(2, round(_LOWEST * pitch)), max(3, round(_HIGHEST * pitch)) + 1)
     uneven = _UNEVEN * np.log(heights / pitch) ** 2
-    through = _THROUGH_INK * np.append(profile, 0.0)
+    # best in the middle of the white
+    near = cv2.GaussianBlur(profile.reshape(-1, 1), (0, 0), max(0.5, 0.12 * pitch), borderType=cv2.BORDER_CONSTANT)
+    through = _THROUGH_INK * np.append(profile + np.asarray(near).ravel(), 0.0) / 2
     cost = np.full(last + 1, np.inf)
     before = np.full(last + 1, -1)
     starts = slice(first, min(int(written[0]) + 1, last))

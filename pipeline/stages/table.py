@@ -46,7 +46,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good = _best(good, column_grids(pale, character))
     if good:
         return _tabled(page, good, _without_lines(page, good, character))
-    grid = unruled_grid(pale.rest)
+    grid = unruled_grid(pale.rest, page.stroke_width)
     return lone_number(page) if grid is None else _tabled(page, [grid], pale.rest)
 
 

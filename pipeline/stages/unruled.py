@@ -43,8 +43,10 @@ class _Word:
         return (self.top + self.bottom) / 2
 
 
-def unruled_grid(ink: Image) -> Grid | None:
+def unruled_grid(ink: Image, stroke: float) -> Grid | None:
     """The rows and columns of two and more numbers on a page, from its ink without rulings; None if it holds anything else."""
+    size = 2 * round(stroke / 2) + 1  # pale strokes are broken, and those that crossed a ruling too
+    ink = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))).astype(np.uint8)
     stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:].astype(np.float64)
     x, y, w, h = stats[:, :4].T
     if not 2 <= len(stats) <= _MOST:
@@ -76,20 +78,30 @@ def _writing_height(heights: Curve, weights: Curve) -> float:
 
 
 def _words(boxes: NDArray[np.float64], height: float) -> list[_Word]:
-    """Boxes joined with those to their right on the same line, where they are near."""
-    words: list[list[float]] = []
-    for left, top, right, bottom in boxes[np.argsort(boxes[:, 0])]:
-        best = None
+    """Boxes joined with others beside them on the same line, where they are near."""
+    words = [_Word(*box) for box in boxes[np.argsort(boxes[:, 0])]]
+    joined = True
+    while joined:
+        joined = False
+        rest: list[_Word] = []
         for word in words:
-            shared = min(bottom, word[3]) - max(top, word[1])
-            enough = 0.4 * min(bottom - top, word[3] - word[1])
-            if shared > enough and left - word[2] < _NEAR * height and (best is None or word[2] > best[2]):
-                best = word
-        if best is None:
-            words.append([left, top, right, bottom])
-        else:
-            best[:] = [best[0], min(best[1], top), max(best[2], right), max(best[3], bottom)]
-    return [_Word(*word) for word in words]
+            i = next((i for i, other in enumerate(rest) if _is_one(other, word, height)), None)
+            if i is None:
+                rest.append(word)
+            else:
+                rest[i], joined = _together(rest[i], word), True
+        words = rest
+    return words
+
+
+def _is_one(a: _Word, b: _Word, height: float) -> bool:
+    shared = min(a.bottom, b.bottom) - max(a.top, b.top)
+    gap = max(a.left, b.left) - min(a.right, b.right)
+    return gap < _NEAR * height and shared > 0.4 * min(a.bottom - a.top, b.bottom - b.top)
+
+
+def _together(a: _Word, b: _Word) -> _Word:
+    return _Word(min(a.left, b.left), min(a.top, b.top), max(a.right, b.right), max(a.bottom, b.bottom))
 
 
 def _bands(spans: list[tuple[float, float, float]], apart: float) -> list[tuple[float, float]]:

@@ -30,7 +30,9 @@ def test_rows_are_found_by_the_writing(shade: int) -> None:
 def test_what_is_written_left_of_the_rulings_is_a_column() -> None:
     image = ledger()
     for row in range(LEDGER.rows):
-        cv2.putText(image, "Rent and tithes"[: 5 + row % 9], (60, LEDGER.baseline(row)), 5, 1.2, 40, 2, cv2.LINE_AA)
+        cv2.putText(
+            image, "Rent and tithes"[: 5 + row % 9], (40 + 11 * (row % 7), LEDGER.baseline(row)), 5, 1.2, 40, 2, cv2.LINE_AA
+        )
     page = tabled(image)
     assert shapes(page) == [(LEDGER.rows, LEDGER.columns + 1)]
     assert rows_with_ink(page)[1:] == [LINES] * LEDGER.columns
