@@ -48,7 +48,7 @@ _FILLED, _WIDEST = 0.25, 5.0
 class PaleRulings:
     """Rulings of a page, the pale ones too, that are longer than any stroke of a digit.
 
-    `image` is that in which the vertical ones were found; `rest` is the page's ink, without blots and without them all.
+    `image` is the ink, without blots, and what is pale but may be a ruling; `rest` is the ink without them all.
     """
 
     level: list[Ruling]
@@ -59,13 +59,12 @@ class PaleRulings:
     @staticmethod
     def of(page: CleanPage, thin: Image, character: float) -> PaleRulings:
         """`thin` is the page's ink without blots."""
-        level, _ = _rulings(thin, page.grey, character, page.stroke_width)
-        upright, image = _rulings(np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width)
+        level, across = _rulings(thin, page.grey, character, page.stroke_width)
+        upright, down = _rulings(np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width)
         level = [r for r in level if r.length > _UNDERLINE * character]
         upright = [r for r in upright if r.length > _PIECE * character and not _is_edge(r, page)]
-        return PaleRulings(
-            level, upright, np.ascontiguousarray(image.T), without_rulings(thin, level, upright, page.stroke_width)
-        )
+        image = np.maximum(across, down.T)
+        return PaleRulings(level, upright, image, without_rulings(thin, level, upright, page.stroke_width))
 
 
 def column_grids(pale: PaleRulings, character: float) -> list[Grid]:

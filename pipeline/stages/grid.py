@@ -33,6 +33,11 @@ class Grid:
     upright: list[Ruling]
     least: tuple[float, float]  # density of the rulings, horizontal and vertical ones
 
+    def turned(self) -> Grid:
+        """The same grid in the transposed image."""
+        vertices = np.ascontiguousarray(self.vertices.transpose(1, 0, 2)[..., ::-1])
+        return Grid(vertices, self.open_columns, self.open_rows, self.upright, self.level, self.least[::-1])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Separator:

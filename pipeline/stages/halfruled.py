@@ -24,6 +24,8 @@ _LEAST_LINES, _AGREEING, _MOST_LINES = 3, 0.4, 0.6
 _CROSSING, _BAND = (0.25, 0.45), 0.12
 #: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
 _DOUBLE, _WHITE = 1.6, 0.15
+#: A ruling that is lost has ink along this share of its way, and is this share of a row away from the next.
+_LOST, _CLEAR = 0.6, 0.4
 #: A ruled row this many times as high as the usual one is no row of its own kind.
 _TALLER = 2.2
 
@@ -50,6 +52,43 @@ def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) 
         if lines is not None:
             found[i] = lines
     return _split(grid, strip, found)
+
+
+def with_lost_rulings(grid: Grid, ink: Image, character: float) -> Grid:
+    """The grid with rulings that are too broken to be found as lines, where a row or column is as wide as two or more."""
+    grid = _with_lost_rows(grid, ink, character)
+    return _with_lost_rows(grid.turned(), np.ascontiguousarray(ink.T), character).turned()
+
+
+def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
+    """With the lines that have ink most of the way across the grid, once that is straight."""
+    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
+    if heights.size < 3 or heights.max() < _DOUBLE * np.median(heights):
+        return grid
+    strip = Straight.of(grid, ink, character)
+    usual = float(np.median(np.diff(strip.rows)))
+    wide = cv2.dilate(strip.image, np.ones((3, 1), np.uint8)) > 0
+    share = wide.mean(axis=1)
+    clear = round(_CLEAR * usual)
+    for y in strip.rows.round().astype(int):
+        share[max(0, y - clear) : y + clear + 1] = 0
+    lost: list[float] = []
+    while share.max() > _LOST:
+        y = int(np.mean(np.flatnonzero(share == share.max())))
+        lost.append(float(y))
+        share[max(0, y - clear) : y + clear + 1] = 0
+    if not lost:
+        return grid
+    lines = [strip.back(np.stack([strip.columns, np.full(strip.columns.size, y)], axis=1)) for y in lost]
+    order = np.argsort(np.concatenate([strip.rows, lost]))
+    was = {int(j): i for i, j in enumerate(order)}
+    thickness = float(np.median([r.thickness for r in grid.level]))
+    return replace(
+        grid,
+        vertices=np.concatenate([grid.vertices, np.stack(lines)], axis=0)[order],
+        open_rows=frozenset(was[i] for i in grid.open_rows),
+        level=[*grid.level, *(Ruling.through(line[:, 0], line[:, 1], thickness) for line in lines)],
+    )
 
 
 def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
 from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.grid import Grid, grid_of, overlap
-from pipeline.stages.halfruled import with_lines, with_worn_columns
+from pipeline.stages.halfruled import with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rulings import Ruling, character_height, find_rulings, with_faint_lines, without_rulings
@@ -29,25 +29,32 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
-    good = []
-    for h, v in _crossing(level, upright, character):
-        grid = grid_of(h, v, character)
-        if grid is not None and _is_table(grid, thin, character):
-            more_h, more_v = _faint(page, thin, grid, character)
-            more = grid_of(h + more_h, v + more_v, character, grid.least) if more_h or more_v else None
-            good.append(more or grid)
-    good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
-    if good:
-        ink = _without_lines(page, good, character)
-        good = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+    good = _ruled(page, level, upright, thin, character)
     if good and not any(_is_patchy(grid, thin) for grid in good):
         return _tabled(page, good, _without_lines(page, good, character))
     pale = PaleRulings.of(page, thin, character)
+    good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
     good = _best(good, column_grids(pale, character))
     if good:
         return _tabled(page, good, _without_lines(page, good, character))
     grid = unruled_grid(pale.rest, page.stroke_width)
     return lone_number(page) if grid is None else _tabled(page, [grid], pale.rest)
+
+
+def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
+    """Tables that horizontal and vertical rulings make, which were found in the image; half-ruled ones among them."""
+    good = []
+    for h, v in _crossing(level, upright, character):
+        grid = grid_of(h, v, character)
+        if grid is not None and _is_table(grid, image, character):
+            more_h, more_v = _faint(page, image, grid, character)
+            more = grid_of(h + more_h, v + more_v, character, grid.least) if more_h or more_v else None
+            good.append(with_lost_rulings(more or grid, image, character))
+    if not good:
+        return []
+    good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
+    ink = _without_lines(page, good, character)
+    return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
 
 
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:

@@ -1,0 +1,122 @@
+"""How many tables of a folder of pages are found, with the rows and columns that they have.
+
+    python -m tests.bench.tables DIR [--misses]
+
+DIR holds page images with ICDAR cTDaR 2019 annotations beside them (NAME.jpg, NAME.xml): the outline of each table, and of each
+cell with writing its neighbours. A table's rows are the longest chain of cells below one another, its columns the longest
+chain beside one another; a merged cell may shorten both, so a table that comes out larger by one is counted apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.ann import Model, Network
+from pipeline.records import Box, TabledPage
+from pipeline.settings import Settings
+from pipeline.stages.clean import clean
+from pipeline.stages.decode import decode
+from pipeline.stages.kit import Kit
+from pipeline.stages.table import find_tables
+
+#: Two outlines are the same table if they share this much of what they cover together.
+_SAME = 0.6
+
+
+@dataclass(frozen=True)
+class Known:
+    """A table as it is annotated."""
+
+    box: Box
+    rows: int
+    columns: int
+
+
+def known_tables(file: Path) -> list[Known]:
+    """The tables of an annotation file."""
+    tables = []
+    for table in ET.parse(file).getroot().iter("table"):
+        neighbours: dict[str, dict[str, list[str]]] = {}
+        for cell in table.iter("cell"):
+            pairs = [part.split(":") for part in cell.get("neighbors", "").split()]
+            sides: dict[str, list[str]] = {}
+            for name, side in pairs:
+                sides.setdefault(side, []).append(name)
+            neighbours[cell.get("id", "")] = sides
+        outline = table.find("Coords")
+        if outline is None or not neighbours:
+            continue
+        points = [tuple(map(int, p.split(","))) for p in outline.get("points", "").split()]
+        xs, ys = [p[0] for p in points], [p[1] for p in points]
+        box = Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+        tables.append(Known(box, _longest(neighbours, "B"), _longest(neighbours, "R")))
+    return tables
+
+
+def _longest(neighbours: dict[str, dict[str, list[str]]], side: str) -> int:
+    """Length of the longest chain of neighbours on one side."""
+    known: dict[str, int] = {}
+
+    def chain(name: str, above: frozenset[str]) -> int:
+        if name not in known:
+            followers = [n for n in neighbours.get(name, {}).get(side, []) if n not in above]
+            known[name] = 1 + max((chain(n, above | {name}) for n in followers), default=0)
+        return known[name]
+
+    return max(chain(name, frozenset()) for name in neighbours)
+
+
+def outlines(page: TabledPage) -> Iterator[tuple[Box, int, int]]:
+    """Box in page pixels, rows and columns of each table found."""
+    for table in page.tables:
+        boxes = [cell.box for cell in table.cells]
+        x, y = min(b.x for b in boxes), min(b.y for b in boxes)
+        right, bottom = max(b.right for b in boxes), max(b.bottom for b in boxes)
+        yield Box(x, y, right - x, bottom - y), table.rows, table.columns
+
+
+def shared(a: Box, b: Box) -> float:
+    """Area of the intersection over that of the union."""
+    width = min(a.right, b.right) - max(a.x, b.x)
+    height = min(a.bottom, b.bottom) - max(a.y, b.y)
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (a.width * a.height + b.width * b.height - both)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--misses", action="store_true", help="list the tables that are not found as they are")
+    args = parser.parse_args()
+    kit = Kit(Settings(), Model(Network((("dense", 10),)), tuple("0123456789")))
+    counts: Counter[str] = Counter()
+    for file in sorted(args.folder.glob("*.xml")):
+        page = next(iter(decode(file.with_suffix(".jpg").read_bytes(), kit.settings)))
+        found = list(outlines(find_tables(clean(page, kit), kit)))
+        counts["tables found"] += len(found)
+        for known in known_tables(file):
+            box, rows, columns = max(found, key=lambda f: shared(f[0], known.box), default=(known.box, 0, 0))
+            outcome = "not found"
+            if rows and shared(box, known.box) > _SAME:
+                more = rows - known.rows, columns - known.columns
+                outcome = "exact" if more == (0, 0) else "one more" if more in {(0, 1), (1, 0), (1, 1)} else "other"
+            counts[outcome] += 1
+            if args.misses and outcome != "exact":
+                print(
+                    f"{file.stem}: {known.rows} × {known.columns} at {known.box}, {outcome}: {rows} × {columns} at {box}",
+                    flush=True,
+                )
+    total = sum(n for name, n in counts.items() if name != "tables found")
+    print(f"{total} tables known, " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
+    print(f"found with their rows and columns: {100 * counts['exact'] / max(total, 1):.1f} %")
+
+
+if __name__ == "__main__":
+    main()
