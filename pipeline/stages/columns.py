@@ -10,23 +10,11 @@ import numpy as np
 from pipeline.records import CleanPage, Image
 from pipeline.stages.grid import Grid, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
-from pipeline.stages.rulings import (
-    Curve,
-    Ruling,
-    as_inked,
-    darker,
-    drawn_share,
-    find_rulings,
-    with_faint_lines,
-    without_rulings,
-)
+from pipeline.stages.rulings import Curve, Ruling, find_pale_rulings, without_rulings
 from pipeline.stages.straight import Straight
 
 #: The longest ruling is so many character heights long, the others this share of it, and they run beside it for most of it.
 _LEAST_LENGTH, _LEAST_SHARE, _BESIDE = 10.0, 0.25, 0.8
-#: They are found along this share of their way, and darker than what is beside them along this one: digits that stand exactly
-#: below one another are white between.
-_INKED, _DRAWN = 0.7, 0.92
 #: What underlines a sum is so many character heights long.
 _UNDERLINE = 3.0
 #: Fewer rulings than this are a margin, or the edges of the paper.
@@ -59,8 +47,10 @@ class PaleRulings:
     @staticmethod
     def of(page: CleanPage, thin: Image, character: float) -> PaleRulings:
         """`thin` is the page's ink without blots."""
-        level, across = _rulings(thin, page.grey, character, page.stroke_width)
-        upright, down = _rulings(np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width)
+        level, across = find_pale_rulings(thin, page.grey, character, page.stroke_width)
+        upright, down = find_pale_rulings(
+            np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width
+        )
         level = [r for r in level if r.length > _UNDERLINE * character]
         upright = [r for r in upright if r.length > _PIECE * character and not _is_edge(r, page)]
         image = np.maximum(across, down.T)
@@ -85,14 +75,6 @@ def column_grids(pale: PaleRulings, character: float) -> list[Grid]:
         if holds_numbers(grid, pale.rest, character) and not any(overlap(grid, other) for other in grids):
             grids.append(grid)
     return grids
-
-
-def _rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image]:
-    """Horizontal rulings, the pale ones too, and the image that they were found in."""
-    lines = with_faint_lines(ink, grey, character, stroke)
-    dark = darker(grey, stroke)
-    rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _INKED * r.length]
-    return [as_inked(r, ink) for r in rulings if drawn_share(dark, r) > _DRAWN], lines
 
 
 def _is_edge(upright: Ruling, page: CleanPage) -> bool:

@@ -25,7 +25,7 @@ _CROSSING, _BAND = (0.25, 0.45), 0.12
 #: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
 _DOUBLE, _WHITE = 1.6, 0.15
 #: A ruling that is lost has ink along this share of its way, and is this share of a row away from the next.
-_LOST, _CLEAR = 0.6, 0.4
+_LOST, _CLEAR = 0.75, 0.4
 #: A ruled row this many times as high as the usual one is no row of its own kind.
 _TALLER = 2.2
 

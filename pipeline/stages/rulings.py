@@ -72,6 +72,19 @@ def character_height(ink: Image, stroke: float) -> float:
     return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 100
 
 
+#: Pale rulings are found along this share of their way, and darker than what is beside them along this one: digits that stand
+#: exactly below one another are white between.
+_FOUND, _DRAWN = 0.7, 0.92
+
+
+def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image]:
+    """The horizontal rulings, those too pale to be ink among them, and the image that they were found in."""
+    lines = with_faint_lines(ink, grey, character, stroke)
+    dark = darker(grey, stroke)
+    rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _FOUND * r.length]
+    return [as_inked(r, ink) for r in rulings if drawn_share(dark, r) > _DRAWN], lines
+
+
 def with_faint_lines(ink: Image, grey: Image, character: float, stroke: float) -> Image:
     """The ink, and what is a little darker than the paper above and below it most of the way along a character's width.
 

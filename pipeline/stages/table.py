@@ -16,7 +16,7 @@ from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.halfruled import with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
-from pipeline.stages.rulings import Ruling, character_height, find_rulings, with_faint_lines, without_rulings
+from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, without_rulings
 from pipeline.stages.unruled import unruled_grid
 
 
@@ -89,12 +89,12 @@ _THICK, _LONG = 0.7, 6.0
 
 
 def _is_patchy(grid: Grid, ink: Image) -> bool:
-    """Whether a line between rows goes only part of the way: below a sum in a ledger, not between two rows of a table."""
+    """Whether most lines between rows go only part of the way: they are below the sums in a ledger, not between rows."""
     near = cv2.dilate(ink, np.ones((5, 5), np.uint8)).astype(np.uint8)
     share = np.linspace(0.1, 0.9, 9)[:, None, None, None]
     v = grid.vertices[[i for i in range(1, grid.vertices.shape[0] - 1) if i not in grid.open_rows]]
     drawn = _sample(near, v[:, :-1] * (1 - share) + v[:, 1:] * share).mean(axis=0) > 0.5
-    return bool((drawn.mean(axis=1) < _PATCHY).any())
+    return bool(len(drawn) and np.median(drawn.mean(axis=1)) < _PATCHY)
 
 
 def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
@@ -183,8 +183,7 @@ def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[
             x0,
         ),
     ):
-        lines = with_faint_lines(image, shade, character, page.stroke_width)
-        rulings = [r.moved(along, across) for r in find_rulings(lines, character, page.stroke_width)]
+        rulings = [r.moved(along, across) for r in find_pale_rulings(image, shade, character, page.stroke_width)[0]]
         whole = [r for r in rulings if r.inked > _ALL_ALONG * extent]
         found.append([r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character])
     return found[0], found[1]

@@ -2,9 +2,9 @@
 
     python -m tests.bench.tables DIR [--misses]
 
-DIR holds page images with ICDAR cTDaR 2019 annotations beside them (NAME.jpg, NAME.xml): the outline of each table, and of each
-cell with writing its neighbours. A table's rows are the longest chain of cells below one another, its columns the longest
-chain beside one another; a merged cell may shorten both, so a table that comes out larger by one is counted apart.
+DIR holds page images with ICDAR cTDaR 2019 annotations beside them (NAME.jpg, NAME.xml): the outlines of each table and of what
+is written in its cells. A table has as many rows as writings can be had of which none is beside another, and so with columns;
+empty rows and columns do not show, so a table that comes out larger by one is counted apart.
 """
 
 from __future__ import annotations
@@ -41,34 +41,26 @@ def known_tables(file: Path) -> list[Known]:
     """The tables of an annotation file."""
     tables = []
     for table in ET.parse(file).getroot().iter("table"):
-        neighbours: dict[str, dict[str, list[str]]] = {}
-        for cell in table.iter("cell"):
-            pairs = [part.split(":") for part in cell.get("neighbors", "").split()]
-            sides: dict[str, list[str]] = {}
-            for name, side in pairs:
-                sides.setdefault(side, []).append(name)
-            neighbours[cell.get("id", "")] = sides
-        outline = table.find("Coords")
-        if outline is None or not neighbours:
-            continue
-        points = [tuple(map(int, p.split(","))) for p in outline.get("points", "").split()]
-        xs, ys = [p[0] for p in points], [p[1] for p in points]
-        box = Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
-        tables.append(Known(box, _longest(neighbours, "B"), _longest(neighbours, "R")))
+        outline, *cells = (_box(coords) for coords in table.iter("Coords"))
+        if cells:
+            rows, columns = _apart([(c.y, c.bottom) for c in cells]), _apart([(c.x, c.right) for c in cells])
+            tables.append(Known(outline, rows, columns))
     return tables
 
 
-def _longest(neighbours: dict[str, dict[str, list[str]]], side: str) -> int:
-    """Length of the longest chain of neighbours on one side."""
-    known: dict[str, int] = {}
+def _box(coords: ET.Element) -> Box:
+    points = [tuple(map(int, p.split(","))) for p in coords.get("points", "").split()]
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
-    def chain(name: str, above: frozenset[str]) -> int:
-        if name not in known:
-            followers = [n for n in neighbours.get(name, {}).get(side, []) if n not in above]
-            known[name] = 1 + max((chain(n, above | {name}) for n in followers), default=0)
-        return known[name]
 
-    return max(chain(name, frozenset()) for name in neighbours)
+def _apart(spans: list[tuple[int, int]]) -> int:
+    """How many of the spans can be had without one overlapping another."""
+    count, end = 0, -1
+    for low, high in sorted(spans, key=lambda s: s[1]):
+        if low > end:
+            count, end = count + 1, high
+    return count
 
 
 def outlines(page: TabledPage) -> Iterator[tuple[Box, int, int]]:
