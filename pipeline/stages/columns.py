@@ -83,7 +83,7 @@ def _is_edge(upright: Ruling, page: CleanPage) -> bool:
     x = cv2.perspectiveTransform(knots[None], page.to_page)[0, :, 0]
     width = page.page.image.shape[1]
     near = np.minimum(x, width - x)
-    return float(np.median(near)) < _EDGE * width
+    return bool(np.median(near) < _EDGE * width)
 
 
 def _within(grid: Grid, level: list[Ruling]) -> list[Ruling]:

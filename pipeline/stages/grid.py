@@ -142,7 +142,7 @@ def _smooth(values: Curve) -> Curve:
 def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separator, character: float) -> list[_Separator]:
     """Adds the first or last separator where the crossing rulings go on beyond it by a cell: a table without that border."""
     pitch = float(np.median(np.diff([s.level for s in separators])))
-    beyond = max(1.5 * character, 0.4 * pitch)
+    beyond = max(1.5 * character, 0.25 * pitch)
     origin = separators[0].reference
     at = float(np.median(middle.along))
     base = float(origin.at(at))

@@ -19,7 +19,7 @@ from pipeline.stages.straight import Straight
 _ROOM = 3.0
 #: So many lines make rows of their own, if this share of the columns has ink in most of them: text that runs on within a cell
 #: has as many lines as it needs, beside cells of one line.
-_LEAST_LINES, _AGREEING, _MOST_LINES = 3, 0.4, 0.6
+_LEAST_LINES, _AGREEING, _MOST_LINES = 4, 0.5, 0.6
 #: A place that has ink between this share of the lines is a ruling; looked for this share of a row up and down.
 _CROSSING, _BAND = (0.25, 0.45), 0.12
 #: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
@@ -42,7 +42,7 @@ def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) 
     found: dict[int, Lines] = {}
     for i in tall:
         lines = strip.lines(i)
-        if lines is not None and lines.edges.size > _LEAST_LINES and (is_sure or _agree(lines)):
+        if lines is not None and lines.edges.size > (2 if is_sure else _LEAST_LINES) and (is_sure or _agree(lines)):
             found[i] = lines
     if not found:
         return grid

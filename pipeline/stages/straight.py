@@ -59,7 +59,8 @@ class Straight:
         """Clean pixels of the image's pixels, (..., 2)."""
         flat = points.reshape(-1, 2)
         across, down = _weights(flat[:, 0], self.columns), _weights(flat[:, 1], self.rows)
-        return np.einsum("ni,ijk,nj->nk", down, self.vertices, across).reshape(points.shape)
+        placed: NDArray[np.float64] = np.einsum("ni,ijk,nj->nk", down, self.vertices, across)
+        return placed.reshape(points.shape)
 
 
 def _weights(positions: Curve, knots: Curve) -> NDArray[np.float64]:
