@@ -35,10 +35,10 @@ def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) 
 
     That is told by the columns, most of which have ink in most of the lines, unless it `is_sure` that no ruling parts rows.
     """
+    tall = _tall_rows(grid, character)
+    if not tall:
+        return grid
     strip = Straight.of(grid, ink, character)
-    heights = np.diff(strip.rows)
-    usual = float(np.quantile(heights, 0.2))
-    tall = [i for i, h in enumerate(heights) if h > _ROOM * strip.character and (len(heights) < 3 or h > _TALLER * usual)]
     found: dict[int, Lines] = {}
     for i in tall:
         lines = strip.lines(i)
@@ -52,6 +52,17 @@ def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) 
         if lines is not None:
             found[i] = lines
     return _split(grid, strip, found)
+
+
+def may_hold_lines(grid: Grid, character: float) -> bool:
+    """Whether a row is so high that it may hold several lines."""
+    return bool(_tall_rows(grid, character))
+
+
+def _tall_rows(grid: Grid, character: float) -> list[int]:
+    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
+    usual = float(np.quantile(heights, 0.2))
+    return [i for i, h in enumerate(heights) if h > _ROOM * character and (len(heights) < 3 or h > _TALLER * usual)]
 
 
 def with_lost_rulings(grid: Grid, ink: Image, character: float) -> Grid:

@@ -188,7 +188,9 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
     count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     found = []
     for i in range(1, count):
-        x, y, w, h, _ = (int(v) for v in stats[i])
+        x, y, w, h, area = (int(v) for v in stats[i])
+        if area > (thickest + 3) * w:
+            continue
         inside = np.asarray((labels[y : y + h, x : x + w] == i) & (ink[y : y + h, x : x + w] > 0))
         weight = inside.sum(axis=0)
         filled = np.flatnonzero(weight)
@@ -198,9 +200,11 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
         if thickness > thickest:
             continue
         middle = (inside * np.arange(h)[:, None]).sum(axis=0)[filled] / weight[filled] + y
-        parts = np.array_split(np.arange(filled.size), max(2, round(filled.size / step)))
-        along = np.array([filled[p].mean() for p in parts]) + x
-        across = np.array([np.median(middle[p]) for p in parts])
+        count_of_knots = max(2, round(filled.size / step))
+        first = np.arange(count_of_knots) * filled.size // count_of_knots
+        parts = first[:, None] + np.arange(filled.size // count_of_knots)
+        along = filled[parts].mean(axis=1) + x
+        across = np.median(middle[parts], axis=1)
         along[0], along[-1] = x + filled[0], x + filled[-1]
         found.append(Ruling.through(along, across, thickness, float(filled.size)))
     return found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
 from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.grid import Grid, grid_of, overlap
-from pipeline.stages.halfruled import with_lines, with_lost_rulings, with_worn_columns
+from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, without_rulings
@@ -31,12 +31,13 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
     good = _ruled(page, level, upright, thin, character)
     if good and not any(_is_patchy(grid, thin) for grid in good):
-        return _tabled(page, good, _without_lines(page, good, character))
+        return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width))
     pale = PaleRulings.of(page, thin, character)
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
     good = _best(good, column_grids(pale, character))
     if good:
-        return _tabled(page, good, _without_lines(page, good, character))
+        ink = np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8)
+        return _tabled(page, good, _without_lines(ink, good, page.stroke_width))
     grid = unruled_grid(pale.rest, page.stroke_width)
     return lone_number(page) if grid is None else _tabled(page, [grid], pale.rest)
 
@@ -53,7 +54,9 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
     if not good:
         return []
     good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
-    ink = _without_lines(page, good, character)
+    if not any(may_hold_lines(grid, character) for grid in good):
+        return good
+    ink = _without_lines(page.ink, good, page.stroke_width)
     return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
 
 
@@ -104,16 +107,15 @@ def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
     return sorted([*left, *better], key=lambda g: float(g.vertices[0, 0, 1]))
 
 
-def _without_lines(page: CleanPage, grids: list[Grid], character: float) -> Image:
-    """The page's ink without the rulings of the grids, and without what is black around the page or throws a shadow on it."""
+def _without_lines(ink: Image, grids: list[Grid], stroke: float) -> Image:
+    """The ink without the rulings of the grids."""
     level = [ruling for grid in grids for ruling in grid.level]
     upright = [ruling for grid in grids for ruling in grid.upright]
-    ink = np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8)
-    return without_rulings(ink, level, upright, page.stroke_width)
+    return without_rulings(ink, level, upright, stroke)
 
 
 def _shadows(ink: Image, character: float) -> Image:
-    """255 on and right beside what is thicker than any stroke and longer than a number."""
+    """255 on and right beside what is thicker than any stroke and longer than a number: what lies around a page."""
     size = max(7, round(_THICK * character))
     blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8)).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(blots, connectivity=8, ltype=cv2.CV_32S)
