@@ -121,7 +121,9 @@ def test_rulings_that_are_worn(defects: Defects) -> None:
     assert found(grid_sheet(12, 6, write=WRITTEN), defects) == [(12, 6)]
 
 
-@pytest.mark.xfail(strict=True, reason="where two neighbours are lost, or the outermost, nothing tells of them; character heights are a guess")
+@pytest.mark.xfail(
+    strict=True, reason="where two neighbours are lost, or the outermost, nothing tells of them; character heights are a guess"
+)
 def test_rulings_with_gaps_on_an_empty_sheet() -> None:
     for seed in range(3):
         assert found(grid_sheet(25, 6), Defects(gaps=0.1), seed) == [(25, 6)]
