@@ -32,6 +32,9 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good = _ruled(page, level, upright, thin, character)
     if good and not any(_is_patchy(grid, thin) for grid in good):
         return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width))
+    lone = lone_number(page)
+    if not good and lone.tables:
+        return lone
     pale = PaleRulings.of(page, thin, character)
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
     good = _best(good, column_grids(pale, character))
@@ -39,7 +42,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
         ink = np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8)
         return _tabled(page, good, _without_lines(ink, good, page.stroke_width))
     grid = unruled_grid(pale.rest, page.stroke_width)
-    return lone_number(page) if grid is None else _tabled(page, [grid], pale.rest)
+    return lone if grid is None else _tabled(page, [grid], pale.rest)
 
 
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
@@ -53,7 +56,6 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
             good.append(with_lost_rulings(more or grid, image, character))
     if not good:
         return []
-    good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
     if not any(may_hold_lines(grid, character) for grid in good):
         return good
     ink = _without_lines(page.ink, good, page.stroke_width)
@@ -61,8 +63,21 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
 
 
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
-    tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(grids))
+    order = _in_reading_order(grids)
+    tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(order))
     return TabledPage(page, tables, ink)
+
+
+def _in_reading_order(grids: list[Grid]) -> list[Grid]:
+    """From top to bottom; those that begin within a row of one another from left to right."""
+    order: list[list[Grid]] = []
+    for grid in sorted(grids, key=lambda g: float(g.vertices[0, 0, 1])):
+        first = order[-1][0].vertices if order else grid.vertices
+        if order and grid.vertices[0, 0, 1] < (first[0, 0, 1] + first[1, 0, 1]) / 2:
+            order[-1].append(grid)
+        else:
+            order.append([grid])
+    return [grid for beside in order for grid in sorted(beside, key=lambda g: float(g.vertices[0, 0, 0]))]
 
 
 def draw_tables(tabled: TabledPage) -> Image:
@@ -104,7 +119,7 @@ def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
     """Of grids at one place those with more columns; of as many, those with horizontal rulings."""
     better = [g for g in columns if all(g.vertices.shape[1] > r.vertices.shape[1] for r in ruled if overlap(g, r))]
     left = [r for r in ruled if not any(overlap(g, r) for g in better)]
-    return sorted([*left, *better], key=lambda g: float(g.vertices[0, 0, 1]))
+    return [*left, *better]
 
 
 def _without_lines(ink: Image, grids: list[Grid], stroke: float) -> Image:
