@@ -85,7 +85,7 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
         share[max(0, y - clear) : y + clear + 1] = 0
     lost: list[float] = []
     while share.max() > _LOST:
-        y = int(np.mean(np.flatnonzero(share == share.max())))
+        y = _middle_one(share == share.max())
         lost.append(float(y))
         share[max(0, y - clear) : y + clear + 1] = 0
     if not lost:
@@ -125,8 +125,7 @@ def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
     least = float(np.clip(1.6 * np.quantile(share, 0.9), *_CROSSING))
     found = []
     while share.max() >= least:
-        best = np.flatnonzero(share == share.max())
-        x = int(best[best.size // 2])
+        x = _middle_one(share == share.max())
         found.append(x)
         share[max(0, x - apart) : x + apart] = 0
     found += _unparted(strip, np.sort([*strip.columns, *found]), between)
@@ -148,12 +147,18 @@ def _unparted(strip: Straight, columns: Curve, between: list[int]) -> list[int]:
         for k in range(1, count):
             x0, x1 = round(left + (k - 0.35) * width), round(left + (k + 0.35) * width)
             share = cv2.blur(inked[:, x0:x1].mean(axis=0).reshape(1, -1), (3, 1))[0]
-            x = x0 + int(np.mean(np.flatnonzero(share == share.min())))
+            x = x0 + _middle_one(share == share.min())
             both = inked[:, last:x].any(axis=1) & inked[:, x + 1 : min(round(x + width), round(right) - 1)].any(axis=1)
             if share.min() < _WHITE and both.mean() > _MOST_LINES:
                 found.append(x)
                 last = x + 1
     return found
+
+
+def _middle_one(places: NDArray[np.bool_]) -> int:
+    """Of the places the one in the middle; itself one of them, though they may lie apart."""
+    found = np.flatnonzero(places)
+    return int(found[found.size // 2])
 
 
 def _course(crossed: NDArray[np.float32], x: int, apart: int) -> Curve:
