@@ -45,7 +45,7 @@ def lone_number(page: CleanPage) -> TabledPage:
     sides = large[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     is_line = bool((sides.max(axis=1) > _LINE * sides.min(axis=1)).any())
     if is_line or len(large) > _MOST_PARTS or high[1] - low[1] > 2.2 * tallest:
-        return TabledPage(page, (), ink, "no ruled table was found on the page")
+        return TabledPage(page, (), ink, "no table was found on the page")
     margin = 0.2 * tallest
     return _one_cell(page, ink, low - margin, high + margin)
 

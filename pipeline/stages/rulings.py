@@ -6,7 +6,7 @@ a ruling's direction, `across` the other one. Lengths are in units of the page's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -72,19 +72,51 @@ def character_height(ink: Image, stroke: float) -> float:
     return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 100
 
 
+#: Pale rulings are found along this share of their way, and darker than what is beside them along this one: digits that stand
+#: exactly below one another are white between.
+_FOUND, _DRAWN = 0.7, 0.92
+
+
+def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image]:
+    """The horizontal rulings, those too pale to be ink among them, and the image that they were found in."""
+    lines = with_faint_lines(ink, grey, character, stroke)
+    dark = darker(grey, stroke)
+    rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _FOUND * r.length]
+    return [as_inked(r, ink) for r in rulings if drawn_share(dark, r) > _DRAWN], lines
+
+
 def with_faint_lines(ink: Image, grey: Image, character: float, stroke: float) -> Image:
     """The ink, and what is a little darker than the paper above and below it most of the way along a character's width.
 
     So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart.
     """
     length = max(9, round(0.7 * character)) | 1
+    return np.where(cv2.blur(darker(grey, stroke), (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
+
+
+def darker(grey: Image, stroke: float) -> Image:
+    """255 on what is a little darker than the paper above and below it, and no higher than a line is thick."""
     thickest = max(5, round(3 * stroke)) | 1
     valley = cv2.morphologyEx(cv2.blur(grey, (5, 1)), cv2.MORPH_BLACKHAT, np.ones((thickest, 1), np.uint8))
     sample = valley[::3, ::3]
     middle = float(np.median(sample))
     grain = 1.4826 * float(np.median(np.abs(sample - middle)))
-    darker = np.where(valley > middle + max(5.0, 3 * grain), 255, 0).astype(np.uint8)
-    return np.where(cv2.blur(darker, (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
+    return np.where(valley > middle + max(5.0, 3 * grain), 255, 0).astype(np.uint8)
+
+
+def drawn_share(image: Image, ruling: Ruling) -> float:
+    """The share of a ruling's way along which the image has something."""
+    place = _strip(image.shape, ruling, 1)
+    return float((image[place] > 0).any(axis=0).mean()) if place[0].size else 0.0
+
+
+def as_inked(ruling: Ruling, image: Image) -> Ruling:
+    """The ruling as thick as the ink along most of its way, if that is less: a blurred one looks thicker than it is."""
+    place = _strip(image.shape, ruling, _half(ruling) + 1)
+    inked = np.count_nonzero(image[place], axis=0)
+    if not inked.any():
+        return ruling
+    return replace(ruling, thickness=min(ruling.thickness, float(np.median(inked[inked > 0]))))
 
 
 def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:
@@ -156,7 +188,9 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
     count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     found = []
     for i in range(1, count):
-        x, y, w, h, _ = (int(v) for v in stats[i])
+        x, y, w, h, area = (int(v) for v in stats[i])
+        if area > (thickest + 3) * w:
+            continue
         inside = np.asarray((labels[y : y + h, x : x + w] == i) & (ink[y : y + h, x : x + w] > 0))
         weight = inside.sum(axis=0)
         filled = np.flatnonzero(weight)
@@ -166,9 +200,11 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
         if thickness > thickest:
             continue
         middle = (inside * np.arange(h)[:, None]).sum(axis=0)[filled] / weight[filled] + y
-        parts = np.array_split(np.arange(filled.size), max(2, round(filled.size / step)))
-        along = np.array([filled[p].mean() for p in parts]) + x
-        across = np.array([np.median(middle[p]) for p in parts])
+        count_of_knots = max(2, round(filled.size / step))
+        first = np.arange(count_of_knots) * filled.size // count_of_knots
+        parts = first[:, None] + np.arange(filled.size // count_of_knots)
+        along = filled[parts].mean(axis=1) + x
+        across = np.median(middle[parts], axis=1)
         along[0], along[-1] = x + filled[0], x + filled[-1]
         found.append(Ruling.through(along, across, thickness, float(filled.size)))
     return found

@@ -98,7 +98,11 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
             piece = _trimmed(x, y, mask)
             if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.stroke_width):
                 inks[cell_index].append(piece)
-    return inks
+    # a point may stand on a ruling beside its number; alone it is a crumb of the ruling
+    return [
+        [] if all(_is_crumb(piece, cell, page.clean.stroke_width) for piece in ink) else ink
+        for ink, cell in zip(inks, cells, strict=True)
+    ]
 
 
 def _trimmed(x: int, y: int, mask: NDArray[np.bool_]) -> Piece | None:
@@ -111,16 +115,27 @@ def _trimmed(x: int, y: int, mask: NDArray[np.bool_]) -> Piece | None:
 
 def _is_ruling(piece: Piece, cell: Cell, stroke: float) -> bool:
     """True for what keeps so close to one side of its cell, and is so thin, that it can only be left of a ruling."""
+    # as thick as a stroke it may be a 1 beside the ruling, or a point that was set onto it
+    return any(across + 1 < 0.75 * stroke for across, _ in _at_sides(piece, cell, stroke))
+
+
+def _is_crumb(piece: Piece, cell: Cell, stroke: float) -> bool:
+    """True for what keeps close to one side of its cell and is no longer there than it may be thick."""
+    return any(along + 1 < 3 * stroke for _, along in _at_sides(piece, cell, stroke))
+
+
+def _at_sides(piece: Piece, cell: Cell, stroke: float) -> list[tuple[float, float]]:
+    """How far a piece extends across and along those sides of its cell that it keeps close to."""
     ys, xs = np.nonzero(piece.mask)
     points = np.stack([xs + piece.x, ys + piece.y], axis=1).astype(np.float64)
     reach = max(3.0, 1.2 * stroke)
+    extents = []
     for a, b in zip(cell.corners, np.roll(cell.corners, -1, axis=0), strict=True):
         along = (b - a) / max(float(np.hypot(*(b - a))), 1e-6)
         distance = (points - a) @ np.array([-along[1], along[0]])
-        # as thick as a stroke it may be a 1 beside the ruling, or a point that was set onto it
-        if float(np.abs(distance).max()) < reach and float(np.ptp(distance)) + 1 < 0.75 * stroke:
-            return True
-    return False
+        if float(np.abs(distance).max()) < reach:
+            extents.append((float(np.ptp(distance)), float(np.ptp((points - a) @ along))))
+    return extents
 
 
 def _character_height(inks: list[list[Piece]]) -> float:

@@ -6,39 +6,78 @@ anything is written there or not: a blank row keeps its place. Rulings may be cu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
+from pipeline.stages.columns import PaleRulings, column_grids
+from pipeline.stages.grid import Grid, grid_of, overlap
+from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
-from pipeline.stages.rulings import Curve, Ruling, character_height, find_rulings, with_faint_lines, without_rulings
+from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, without_rulings
+from pipeline.stages.unruled import unruled_grid
 
 
 def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
-    """Every ruled table of the page, from top to bottom; or one cell with a lone number; or a note that there is neither."""
+    """Every table of the page, from top to bottom; or one cell with a lone number; or a note that there is neither.
+
+    Looked for are tables ruled on all sides, then those whose columns alone are ruled, then numbers with white between them.
+    """
     character = character_height(page.ink, page.stroke_width)
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
+    good = _ruled(page, level, upright, thin, character)
+    if good and not any(_is_patchy(grid, thin) for grid in good):
+        return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width))
+    lone = lone_number(page)
+    if not good and lone.tables:
+        return lone
+    pale = PaleRulings.of(page, thin, character)
+    good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
+    good = _best(good, column_grids(pale, character))
+    if good:
+        ink = np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8)
+        return _tabled(page, good, _without_lines(ink, good, page.stroke_width))
+    grid = unruled_grid(pale.rest, page.stroke_width)
+    return lone if grid is None else _tabled(page, [grid], pale.rest)
+
+
+def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
+    """Tables that horizontal and vertical rulings make, which were found in the image; half-ruled ones among them."""
     good = []
     for h, v in _crossing(level, upright, character):
-        grid = _grid(h, v, character)
-        if grid is not None and _is_table(grid, thin, character):
-            more_h, more_v = _faint(page, thin, grid, character)
-            more = _grid(h + more_h, v + more_v, character, grid.least) if more_h or more_v else None
-            good.append(more or grid)
-    good.sort(key=lambda g: float(g.vertices[0, 0, 1]))
-    if good:
-        drawn_level = [ruling for grid in good for ruling in grid.level]
-        drawn_upright = [ruling for grid in good for ruling in grid.upright]
-        ink = without_rulings(page.ink, drawn_level, drawn_upright, page.stroke_width)
-        tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(good))
-        return TabledPage(page, tables, ink)
-    return lone_number(page)
+        grid = grid_of(h, v, character)
+        if grid is not None and _is_table(grid, image, character):
+            more_h, more_v = _faint(page, image, grid, character)
+            more = grid_of(h + more_h, v + more_v, character, grid.least) if more_h or more_v else None
+            good.append(with_lost_rulings(more or grid, image, character))
+    if not good:
+        return []
+    if not any(may_hold_lines(grid, character) for grid in good):
+        return good
+    ink = _without_lines(page.ink, good, page.stroke_width)
+    return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+
+
+def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
+    order = _in_reading_order(grids)
+    tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(order))
+    return TabledPage(page, tables, ink)
+
+
+def _in_reading_order(grids: list[Grid]) -> list[Grid]:
+    """From top to bottom; those that begin within a row of one another from left to right."""
+    order: list[list[Grid]] = []
+    for grid in sorted(grids, key=lambda g: float(g.vertices[0, 0, 1])):
+        first = order[-1][0].vertices if order else grid.vertices
+        if order and grid.vertices[0, 0, 1] < (first[0, 0, 1] + first[1, 0, 1]) / 2:
+            order[-1].append(grid)
+        else:
+            order.append([grid])
+    return [grid for beside in order for grid in sorted(beside, key=lambda g: float(g.vertices[0, 0, 0]))]
 
 
 def draw_tables(tabled: TabledPage) -> Image:
@@ -59,42 +98,46 @@ def draw_tables(tabled: TabledPage) -> Image:
     return picture.astype(np.uint8)
 
 
-#: A separator runs along this share of the table and more.
-_LEAST_SHARE = 0.25
-#: And has, beside twice the gaps that the others have, gaps of this share of its length at most.
-_MORE_GAPS = 0.2
 #: A line that is not ink all along must run along this share of the table.
 _ALL_ALONG = 0.9
+#: A line between rows that is drawn along less than this share of the columns is none.
+_PATCHY = 0.75
+#: What is so many character heights thick, and so many long, is no writing.
+_THICK, _LONG = 0.7, 6.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Grid:
-    """`vertices` (rows + 1, columns + 1, 2) in clean pixels; the sides that no ruling draws are `open`.
-
-    `level` and `upright` are the rulings that draw the others, as found and, where they have gaps or end early, as they
-    should run.
-    """
-
-    vertices: NDArray[np.float64]
-    open_rows: frozenset[int]
-    open_columns: frozenset[int]
-    level: list[Ruling]
-    upright: list[Ruling]
-    least: tuple[float, float]  # density of the rulings, horizontal and vertical ones
+def _is_patchy(grid: Grid, ink: Image) -> bool:
+    """Whether most lines between rows go only part of the way: they are below the sums in a ledger, not between rows."""
+    near = cv2.dilate(ink, np.ones((5, 5), np.uint8)).astype(np.uint8)
+    share = np.linspace(0.1, 0.9, 9)[:, None, None, None]
+    v = grid.vertices[[i for i in range(1, grid.vertices.shape[0] - 1) if i not in grid.open_rows]]
+    drawn = _sample(near, v[:, :-1] * (1 - share) + v[:, 1:] * share).mean(axis=0) > 0.5
+    return bool(len(drawn) and np.median(drawn.mean(axis=1)) < _PATCHY)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Separator:
-    """A line between rows (or columns): how far it lies from the reference ruling, as a function of `along`."""
+def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
+    """Of grids at one place those with more columns; of as many, those with horizontal rulings."""
+    better = [g for g in columns if all(g.vertices.shape[1] > r.vertices.shape[1] for r in ruled if overlap(g, r))]
+    left = [r for r in ruled if not any(overlap(g, r) for g in better)]
+    return [*left, *better]
 
-    reference: Ruling
-    along: Curve
-    offset: Curve
-    level: float
-    rulings: tuple[Ruling, ...] = ()  # none if it is not drawn
 
-    def at(self, along: Curve | float) -> Curve:
-        return np.asarray(self.reference.at(along) + np.interp(along, self.along, self.offset))
+def _without_lines(ink: Image, grids: list[Grid], stroke: float) -> Image:
+    """The ink without the rulings of the grids."""
+    level = [ruling for grid in grids for ruling in grid.level]
+    upright = [ruling for grid in grids for ruling in grid.upright]
+    return without_rulings(ink, level, upright, stroke)
+
+
+def _shadows(ink: Image, character: float) -> Image:
+    """255 on and right beside what is thicker than any stroke and longer than a number: what lies around a page."""
+    size = max(7, round(_THICK * character))
+    blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8)).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(blots, connectivity=8, ltype=cv2.CV_32S)
+    large = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > _LONG * character
+    large[0] = False
+    around = 2 * size + 1
+    return cv2.dilate(np.where(large[labels], 255, 0).astype(np.uint8), np.ones((around, around), np.uint8)).astype(np.uint8)
 
 
 def _without_blots(ink: Image, character: float) -> Image:
@@ -137,116 +180,7 @@ def _meet(level: list[Ruling], upright: list[Ruling], slack: float) -> NDArray[n
     return np.asarray(inside)
 
 
-def _grid(
-    level: list[Ruling], upright: list[Ruling], character: float, least: tuple[float, float] = (1.0, 1.0)
-) -> _Grid | None:
-    """The grid that rulings make, those left out that have more gaps than the others, and than `least` allows."""
-    rows, least_level = _separators(level, character, least[0])
-    columns, least_upright = _separators(upright, character, least[1])
-    if len(rows) < 2 or len(columns) < 2:
-        return None
-    rows = _closed(rows, upright, columns[len(columns) // 2], character)
-    columns = _closed(columns, level, rows[len(rows) // 2], character)
-    x = np.empty((len(rows), len(columns)))
-    y = np.empty_like(x)
-    for j, column in enumerate(columns):
-        for i, row in enumerate(rows):
-            px = float(column.at(row.level + float(row.reference.at(row.reference.start))))
-            for _ in range(4):  # each line is nearly straight, so this settles at once
-                py = float(row.at(px))
-                px = float(column.at(py))
-            x[i, j], y[i, j] = px, py
-    if (np.diff(x, axis=1) <= 0).any() or (np.diff(y, axis=0) <= 0).any():
-        return None  # lines that cross their own kind rule no table
-    undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.rulings)
-    undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.rulings)
-    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])]
-    drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])]
-    return _Grid(
-        np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
-    )
-
-
-def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
-    """A separator's rulings, and one that runs through all its vertices."""
-    if not separator.rulings:
-        return []
-    thickness = float(np.median([r.thickness for r in separator.rulings]))
-    return [*separator.rulings, Ruling.through(along, across, thickness)]
-
-
-def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[list[_Separator], float]:
-    """Rulings brought into order across; those at one level (parts of a line, double lines) are one separator.
-
-    Levels are measured from the longest ruling, whose shape the others of a curled page share. The second result is the
-    least density that was asked for.
-    """
-    reference = max(rulings, key=lambda r: r.length)
-    extent = max(r.stop for r in rulings) - min(r.start for r in rulings)
-    offsets = [r.across - reference.at(r.along) for r in rulings]
-    levels = np.array([float(np.median(o)) for o in offsets])
-    order = np.argsort(levels)
-    clusters: list[list[int]] = []
-    for i in order:
-        if clusters and levels[i] - levels[clusters[-1][-1]] < 0.4 * character:
-            clusters[-1].append(int(i))
-        else:
-            clusters.append([int(i)])
-    clusters = [c for c in clusters if sum(rulings[i].inked for i in c) > _LEAST_SHARE * extent]
-    density = [_density([rulings[i] for i in c]) for c in clusters]
-    # a column of ones has more gaps than a ruling; but where rulings are worn, some are worn more than others
-    least = min(least, 2 * float(np.median(density)) - 1 - _MORE_GAPS) if density else least
-    found = []
-    for cluster, dense in zip(clusters, density, strict=True):
-        if dense < least:
-            continue
-        along = np.concatenate([rulings[i].along for i in cluster])
-        offset = np.concatenate([offsets[i] for i in cluster])
-        sort = np.argsort(along, kind="stable")
-        members = tuple(rulings[i] for i in cluster)
-        found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset)), members))
-    return found, least
-
-
-def _density(rulings: list[Ruling]) -> float:
-    """How much of the way from the first ruling's start to the last one's stop is drawn; double lines count once."""
-    way = max(r.stop for r in rulings) - min(r.start for r in rulings)
-    return min(1.0, sum(r.inked for r in rulings) / max(way, 1.0))
-
-
-def _smooth(values: Curve) -> Curve:
-    """Running median of five: a digit that touches the line pulls single knots away."""
-    if values.size < 5:
-        return values
-    padded = np.pad(values, 2, mode="edge")
-    smoothed: Curve = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-    return smoothed
-
-
-def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separator, character: float) -> list[_Separator]:
-    """Adds the first or last separator where the crossing rulings go on beyond it by a cell: a table without that border."""
-    pitch = float(np.median(np.diff([s.level for s in separators])))
-    beyond = max(1.5 * character, 0.4 * pitch)
-    origin = separators[0].reference
-    at = float(np.median(middle.along))
-    base = float(origin.at(at))
-    # where the crossing rulings begin and end, measured like the separators' levels
-    starts = np.array([r.start - float(origin.at(float(r.across[0]))) for r in crossing])
-    stops = np.array([r.stop - float(origin.at(float(r.across[-1]))) for r in crossing])
-    weight = np.array([r.length for r in crossing])
-    long = weight > 0.5 * weight.max()
-    out = list(separators)
-    first, last = separators[0], separators[-1]
-    if np.mean(starts[long] < first.level - beyond) > 0.6:
-        edge = float(np.quantile(starts[long], 0.25))
-        out.insert(0, _Separator(origin, np.array([base]), np.array([edge]), edge))
-    if np.mean(stops[long] > last.level + beyond) > 0.6:
-        edge = float(np.quantile(stops[long], 0.75))
-        out.append(_Separator(origin, np.array([base]), np.array([edge]), edge))
-    return out
-
-
-def _faint(page: CleanPage, thin: Image, grid: _Grid, character: float) -> tuple[list[Ruling], list[Ruling]]:
+def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[list[Ruling], list[Ruling]]:
     """Rulings within a table too faint or broken to be found as ink, but drawn all along it: a lost one would join two rows."""
     low = grid.vertices.min(axis=(0, 1))
     high = grid.vertices.max(axis=(0, 1))
@@ -266,14 +200,13 @@ def _faint(page: CleanPage, thin: Image, grid: _Grid, character: float) -> tuple
             x0,
         ),
     ):
-        lines = with_faint_lines(image, shade, character, page.stroke_width)
-        rulings = [r.moved(along, across) for r in find_rulings(lines, character, page.stroke_width)]
+        rulings = [r.moved(along, across) for r in find_pale_rulings(image, shade, character, page.stroke_width)[0]]
         whole = [r for r in rulings if r.inked > _ALL_ALONG * extent]
         found.append([r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character])
     return found[0], found[1]
 
 
-def _is_table(grid: _Grid, ink: Image, character: float) -> bool:
+def _is_table(grid: Grid, ink: Image, character: float) -> bool:
     """At least three cells with room for a number, and most of the lines between them really drawn."""
     rows, columns = grid.vertices.shape[0] - 1, grid.vertices.shape[1] - 1
     if rows * columns < 3:
@@ -297,7 +230,7 @@ def _sample(image: Image, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(image[y, x] > 0)
 
 
-def _table(number: int, grid: _Grid, to_page: Matrix, shape: tuple[int, ...]) -> Table:
+def _table(number: int, grid: Grid, to_page: Matrix, shape: tuple[int, ...]) -> Table:
     rows, columns = grid.vertices.shape[0] - 1, grid.vertices.shape[1] - 1
     cells = []
     for i in range(rows):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.records import Image, Matrix
 from pipeline.training.pages import RenderedSheet, painted
@@ -19,7 +20,12 @@ class Defects:
     perspective: float = 0.0  # how far corners are moved inwards, as a share of the page's side
     gaps: float = 0.0  # share of the rulings' length that is missing
     faint: float = 0.0  # share of the rulings' darkness that is missing
+    dotted: float = 0.0  # share of each dot's place along the rulings that is empty
     stains: int = 0  # rings and spots
+    stamps: int = 0  # of a rubber stamp, in red
+    holes: int = 0  # punched along the left edge, dark behind
+    through: float = 0.0  # how much of the writing on the back shows through, 0 to 1
+    border: float = 0.0  # black around the paper, as a share of its side
     light: float = 0.0  # how much darker the darkest corner is, 0 to 1
     blur: float = 0.0  # standard deviation, pixels
     noise: float = 0.0  # standard deviation, grey levels
@@ -39,12 +45,20 @@ class AgedSheet:
 def age(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> AgedSheet:
     """Apply the defects in the order in which paper, light and scanner do. The canvas grows so that nothing is cut off."""
     image = sheet.image
-    if defects.gaps or defects.faint:
+    if defects.gaps or defects.faint or defects.dotted:
         ruling = _worn(sheet.ruling, defects, rng)
         image = painted(painted(sheet.printed, ruling, sheet.ruling_colour), sheet.ink, sheet.pen)
     for _ in range(defects.stains):
         image = _stained(image, rng)
+    for _ in range(defects.stamps):
+        image = _stamped(image, rng)
+    if defects.through:
+        image = _shown_through(image, sheet, defects.through)
+    if defects.holes:
+        image = _punched(image, defects.holes)
     image, matrix = _moved(image, defects, rng)
+    if defects.border:
+        image, matrix = _bordered(image, matrix, defects.border)
     if defects.light:
         image = _shaded(image, defects.light, rng)
     if defects.blur:
@@ -69,7 +83,56 @@ def _worn(ruling: Image, defects: Defects, rng: np.random.Generator) -> Image:
     if defects.gaps:
         patches = cv2.resize(rng.random((height // 12 + 1, width // 12 + 1)), (width, height), interpolation=cv2.INTER_CUBIC)
         worn[patches < np.quantile(patches[::7, ::7], defects.gaps)] = 0
+    if defects.dotted:
+        period = max(4, height // 300)
+        y, x = np.mgrid[:height, :width]
+        worn[((y % period) < defects.dotted * period) & _run(ruling, 0, period)] = 0
+        worn[((x % period) < defects.dotted * period) & _run(ruling, 1, period)] = 0
     return worn.astype(np.uint8)
+
+
+def _run(ruling: Image, axis: int, period: int) -> NDArray[np.bool_]:
+    """Where a ruling runs down (axis 0) or across the sheet."""
+    shape = (4 * period, 1) if axis == 0 else (1, 4 * period)
+    return np.asarray(cv2.morphologyEx(ruling, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) > 0)
+
+
+def _stamped(image: Image, rng: np.random.Generator) -> Image:
+    """A round stamp with a word across it."""
+    height, width = image.shape[:2]
+    radius = round(0.07 * width)
+    layer = np.zeros((height, width), np.uint8)
+    centre = int(rng.integers(radius, width - radius)), int(rng.integers(radius, height - radius))
+    cv2.circle(layer, centre, radius, 255, max(2, radius // 18), cv2.LINE_AA)
+    cv2.circle(layer, centre, round(0.8 * radius), 255, max(1, radius // 40), cv2.LINE_AA)
+    size, thick = radius / 70, max(2, radius // 30)
+    (wide, high), _ = cv2.getTextSize("PAID", cv2.FONT_HERSHEY_SIMPLEX, size, thick)
+    place = centre[0] - wide // 2, centre[1] + high // 2
+    cv2.putText(layer, "PAID", place, cv2.FONT_HERSHEY_SIMPLEX, size, 255, thick, cv2.LINE_AA)
+    return painted(image, np.asarray(layer * 0.6, np.uint8), (70, 60, 200))
+
+
+def _shown_through(image: Image, sheet: RenderedSheet, strength: float) -> Image:
+    """The sheet's own writing and rulings, mirrored and soft, as if they were on its back."""
+    back = cv2.GaussianBlur(np.maximum(sheet.ink, sheet.ruling)[:, ::-1], (0, 0), image.shape[0] / 1200)
+    return painted(image, np.asarray(back * strength, np.uint8), (120, 120, 120))
+
+
+def _punched(image: Image, holes: int) -> Image:
+    height, width = image.shape[:2]
+    punched = image.copy()
+    for i in range(holes):
+        centre = round(0.045 * width), round(height * (i + 1) / (holes + 1))
+        cv2.circle(punched, centre, round(0.014 * width), (25, 25, 25), -1, cv2.LINE_AA)
+    return punched
+
+
+def _bordered(image: Image, matrix: Matrix, share: float) -> tuple[Image, Matrix]:
+    """On a black ground, as some scanners leave it."""
+    reach = round(share * image.shape[1])
+    around = cv2.copyMakeBorder(image, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=(12, 12, 12))
+    shift = np.array([[1, 0, reach], [0, 1, reach], [0, 0, 1]], np.float64)
+    return np.asarray(around, np.uint8), shift @ matrix
 
 
 def _stained(image: Image, rng: np.random.Generator) -> Image:

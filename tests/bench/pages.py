@@ -30,17 +30,25 @@ from tests.scoring import Score
 
 _DPI = 150
 _MATRIX: tuple[tuple[str, tuple[float, ...]], ...] = (
-    ("skew", (2, 6, 12)),
+    ("skew", (2, 6, 12, 15)),
     ("noise", (4, 10, 20)),
     ("blur", (0.7, 1.2, 1.8)),
     ("light", (0.2, 0.4, 0.6)),
     ("faint", (0.3, 0.5, 0.7)),
     ("gaps", (0.05, 0.1, 0.2)),
+    ("dotted", (0.3, 0.5, 0.7)),
+    ("stains", (2, 6)),
+    ("stamps", (1, 3)),
+    ("holes", (2, 4)),
+    ("through", (0.1, 0.2, 0.35)),
+    ("border", (0.02, 0.06)),
     ("perspective", (0.02, 0.05)),
     ("jpeg", (70, 40, 20)),
     ("bilevel", (1,)),
     ("dpi", (100, 200, 300)),
 )
+#: Strengths that are counts, or a quality.
+_WHOLE = frozenset({"jpeg", "stains", "stamps", "holes"})
 
 
 def conditions() -> Iterator[tuple[str, int, Defects]]:
@@ -49,7 +57,7 @@ def conditions() -> Iterator[tuple[str, int, Defects]]:
     for name, strengths in _MATRIX:
         for strength in strengths:
             dpi = int(strength) if name == "dpi" else _DPI
-            changed: dict[str, Any] = {} if name == "dpi" else {name: int(strength) if name == "jpeg" else strength}
+            changed: dict[str, Any] = {} if name == "dpi" else {name: int(strength) if name in _WHOLE else strength}
             yield f"{name} {strength:g}", dpi, Defects(**changed)
 
 

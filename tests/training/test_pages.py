@@ -147,7 +147,12 @@ def test_no_defects_is_the_sheet_as_drawn() -> None:
         Defects(skew=3),
         Defects(perspective=0.06),
         Defects(gaps=0.1, faint=0.5),
+        Defects(dotted=0.5),
         Defects(stains=2),
+        Defects(stamps=2),
+        Defects(holes=2),
+        Defects(through=0.3),
+        Defects(border=0.05),
         Defects(light=0.4),
         Defects(blur=1, noise=8, grey=True),
         Defects(bilevel=True),
@@ -164,7 +169,7 @@ def test_defects_change_the_picture_and_keep_its_kind(defects: Defects) -> None:
     assert not defects.bilevel or set(np.unique(image)) == {0, 255}
 
 
-@pytest.mark.parametrize("defects", [Defects(skew=10), Defects(skew=-25, perspective=0.08)])
+@pytest.mark.parametrize("defects", [Defects(skew=10), Defects(skew=-25, perspective=0.08), Defects(skew=2, border=0.06)])
 def test_a_skewed_table_is_all_there_and_the_way_back_is_right(defects: Defects) -> None:
     drawn = sheet(spec=SheetSpec("Bold", SMALL.columns, SMALL.rows, paper=SMALL.paper, ruling_width=3, ruling_colour=(0, 0, 0)))
     aged = age(drawn, defects, rng())

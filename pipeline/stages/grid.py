@@ -1,0 +1,169 @@
+"""Rulings → grids: those that cross make rows and columns, whether anything is written there or not.
+
+Rulings may be curved, broken and open at the sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stages.rulings import Curve, Ruling
+
+#: A separator runs along this share of the table and more.
+_LEAST_SHARE = 0.25
+#: And has, beside twice the gaps that the others have, gaps of this share of its length at most.
+_MORE_GAPS = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """`vertices` (rows + 1, columns + 1, 2) in clean pixels; the sides that no ruling draws are `open`.
+
+    `level` and `upright` are the rulings that draw the others, as found and, where they have gaps or end early, as they
+    should run.
+    """
+
+    vertices: NDArray[np.float64]
+    open_rows: frozenset[int]
+    open_columns: frozenset[int]
+    level: list[Ruling]
+    upright: list[Ruling]
+    least: tuple[float, float]  # density of the rulings, horizontal and vertical ones
+
+    def turned(self) -> Grid:
+        """The same grid in the transposed image."""
+        vertices = np.ascontiguousarray(self.vertices.transpose(1, 0, 2)[..., ::-1])
+        return Grid(vertices, self.open_columns, self.open_rows, self.upright, self.level, self.least[::-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Separator:
+    """A line between rows (or columns): how far it lies from the reference ruling, as a function of `along`."""
+
+    reference: Ruling
+    along: Curve
+    offset: Curve
+    level: float
+    rulings: tuple[Ruling, ...] = ()  # none if it is not drawn
+
+    def at(self, along: Curve | float) -> Curve:
+        return np.asarray(self.reference.at(along) + np.interp(along, self.along, self.offset))
+
+
+def grid_of(
+    level: list[Ruling], upright: list[Ruling], character: float, least: tuple[float, float] = (1.0, 1.0)
+) -> Grid | None:
+    """The grid that rulings make, those left out that have more gaps than the others, and than `least` allows."""
+    rows, least_level = _separators(level, character, least[0])
+    columns, least_upright = _separators(upright, character, least[1])
+    if len(rows) < 2 or len(columns) < 2:
+        return None
+    rows = _closed(rows, upright, columns[len(columns) // 2], character)
+    columns = _closed(columns, level, rows[len(rows) // 2], character)
+    x = np.empty((len(rows), len(columns)))
+    y = np.empty_like(x)
+    for j, column in enumerate(columns):
+        for i, row in enumerate(rows):
+            px = float(column.at(row.level + float(row.reference.at(row.reference.start))))
+            for _ in range(4):  # each line is nearly straight, so this settles at once
+                py = float(row.at(px))
+                px = float(column.at(py))
+            x[i, j], y[i, j] = px, py
+    if (np.diff(x, axis=1) <= 0).any() or (np.diff(y, axis=0) <= 0).any():
+        return None  # lines that cross their own kind rule no table
+    undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.rulings)
+    undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.rulings)
+    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])]
+    drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])]
+    return Grid(
+        np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
+    )
+
+
+def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
+    """A separator's rulings, and one that runs through all its vertices."""
+    if not separator.rulings:
+        return []
+    thickness = float(np.median([r.thickness for r in separator.rulings]))
+    return [*separator.rulings, Ruling.through(along, across, thickness)]
+
+
+def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[list[_Separator], float]:
+    """Rulings brought into order across; those at one level (parts of a line, double lines) are one separator.
+
+    Levels are measured from the longest ruling, whose shape the others of a curled page share. The second result is the
+    least density that was asked for.
+    """
+    reference = max(rulings, key=lambda r: r.length)
+    extent = max(r.stop for r in rulings) - min(r.start for r in rulings)
+    offsets = [r.across - reference.at(r.along) for r in rulings]
+    levels = np.array([float(np.median(o)) for o in offsets])
+    order = np.argsort(levels)
+    clusters: list[list[int]] = []
+    for i in order:
+        if clusters and levels[i] - levels[clusters[-1][-1]] < 0.4 * character:
+            clusters[-1].append(int(i))
+        else:
+            clusters.append([int(i)])
+    clusters = [c for c in clusters if sum(rulings[i].inked for i in c) > _LEAST_SHARE * extent]
+    density = [_density([rulings[i] for i in c]) for c in clusters]
+    # a column of ones has more gaps than a ruling; but where rulings are worn, some are worn more than others
+    least = min(least, 2 * float(np.median(density)) - 1 - _MORE_GAPS) if density else least
+    found = []
+    for cluster, dense in zip(clusters, density, strict=True):
+        if dense < least:
+            continue
+        along = np.concatenate([rulings[i].along for i in cluster])
+        offset = np.concatenate([offsets[i] for i in cluster])
+        sort = np.argsort(along, kind="stable")
+        members = tuple(rulings[i] for i in cluster)
+        found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset)), members))
+    return found, least
+
+
+def _density(rulings: list[Ruling]) -> float:
+    """How much of the way from the first ruling's start to the last one's stop is drawn; double lines count once."""
+    way = max(r.stop for r in rulings) - min(r.start for r in rulings)
+    return min(1.0, sum(r.inked for r in rulings) / max(way, 1.0))
+
+
+def _smooth(values: Curve) -> Curve:
+    """Running median of five: a digit that touches the line pulls single knots away."""
+    if values.size < 5:
+        return values
+    padded = np.pad(values, 2, mode="edge")
+    smoothed: Curve = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
+    return smoothed
+
+
+def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separator, character: float) -> list[_Separator]:
+    """Adds the first or last separator where the crossing rulings go on beyond it by a cell: a table without that border."""
+    pitch = float(np.median(np.diff([s.level for s in separators])))
+    beyond = max(1.5 * character, 0.25 * pitch)
+    origin = separators[0].reference
+    at = float(np.median(middle.along))
+    base = float(origin.at(at))
+    # where the crossing rulings begin and end, measured like the separators' levels
+    starts = np.array([r.start - float(origin.at(float(r.across[0]))) for r in crossing])
+    stops = np.array([r.stop - float(origin.at(float(r.across[-1]))) for r in crossing])
+    weight = np.array([r.length for r in crossing])
+    long = weight > 0.5 * weight.max()
+    out = list(separators)
+    first, last = separators[0], separators[-1]
+    if np.mean(starts[long] < first.level - beyond) > 0.6:
+        edge = float(np.quantile(starts[long], 0.25))
+        out.insert(0, _Separator(origin, np.array([base]), np.array([edge]), edge))
+    if np.mean(stops[long] > last.level + beyond) > 0.6:
+        edge = float(np.quantile(stops[long], 0.75))
+        out.append(_Separator(origin, np.array([base]), np.array([edge]), edge))
+    return out
+
+
+def overlap(one: Grid, other: Grid) -> bool:
+    """Whether two grids have a place on the page in common."""
+    low = np.maximum(one.vertices.min(axis=(0, 1)), other.vertices.min(axis=(0, 1)))
+    high = np.minimum(one.vertices.max(axis=(0, 1)), other.vertices.max(axis=(0, 1)))
+    return bool((low < high).all())
