@@ -58,6 +58,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: bool, quiet: bool) -> 
 def _engine_options(command: Command) -> Command:
     """Options of the commands that read scans into spreadsheets."""
     for option in (
+        click.option("--form", metavar="NAME", help="The form of the sheets [default: recognised by their columns]."),
         click.option("--threshold", type=float, help="Readings less sure than this, 0 to 1, go to review."),
         click.option("--workers", type=int, help="Processes that read scans; 0 is one a core."),
         click.option("--state", type=_FOLDER, help="Folder of the journal [default: OUTPUT/.pipeline]."),

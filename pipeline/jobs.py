@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
 from pipeline.engine import Engine
 from pipeline.errors import PipelineError, UsageError
+from pipeline.forms import has_form
 from pipeline.journal import Journal, Scan, Totals
 from pipeline.records import Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
@@ -49,7 +50,13 @@ class Desk:
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
         self._in_hand[scan.source] = self._journal.start(scan)
-        self._engine.submit(Task(scan.source, self._settings, trace))
+        self._engine.submit(Task(scan.source, self._settings_for(scan), trace))
+
+    def _settings_for(self, scan: Scan) -> Settings:
+        """The settings of a scan: a job that is called as a form is has sheets of that form."""
+        if self._settings.form or not has_form(self._settings.forms, scan.job):
+            return self._settings
+        return replace(self._settings, form=scan.job)
 
     def collect(self, timeout: float | None = None) -> list[tuple[Scan, Answer]]:
         """The scans that have been read, with what was read; waits for the first as Engine.poll does. Commits nothing."""

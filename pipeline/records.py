@@ -248,6 +248,17 @@ class PageResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person said that a cell of a scan holds; an empty value is a blank."""
+
+    page: int
+    table: int
+    row: int
+    column: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a scan, or the rest of it, could not be read; `error` is the class name of the ScanError."""
 

@@ -27,16 +27,20 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "report": ("jobs", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
     "intake": ("jobs", "engine", "journal", "lock", *FOUNDATION),
-    "jobs": ("engine", "worker", "journal", "export", *FOUNDATION),
+    "jobs": ("engine", "worker", "journal", "export", "arithmetic", "forms", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
     "worker": ("chain", *FOUNDATION),
-    "chain": ("stages", "ann", *FOUNDATION),
-    "stages": ("ann", *FOUNDATION),
+    "chain": ("stages", "forms", "ann", *FOUNDATION),
+    "stages": ("arithmetic", "forms", "ann", *FOUNDATION),
+    "arithmetic": ("forms", *FOUNDATION),
+    "forms": ("errors",),  # data and its loading
     "stages.pdf_renderer": (),  # runs as a script of its own
     "ann": ("errors",),  # usable by itself
     # where it is kept and written
-    "journal": ("database", "lock", *FOUNDATION),
+    "journal": ("database", "rows", "schema", "lock", *FOUNDATION),
+    "rows": ("records",),
+    "schema": ("records",),
     "database": ("errors",),
     "lock": ("errors",),
     "export": FOUNDATION,
@@ -61,9 +65,13 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "worker": ("cv2",),
     "chain": ("cv2",),
     "stages": ("cv2", "numpy"),
+    "arithmetic": ("numpy",),
+    "forms": (),
     "stages.pdf_renderer": ("cv2", "numpy", "pypdfium2"),
     "ann": ("numpy",),
     "journal": (),
+    "rows": (),
+    "schema": (),
     "database": (),
     "lock": (),
     "export": ("openpyxl", "pandas"),

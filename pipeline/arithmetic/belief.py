@@ -2,8 +2,8 @@
 
 Belief propagation on the factor graph of cells and sums (Kschischang, Frey, Loeliger 2001): exact where no two sums share more
 than one cell in a ring, as in rows with totals or a running balance; a good approximation where rows and columns are both
-added up. A sum may be broken, because the writer got it wrong, with a small probability that is estimated from the sheet (empirical
-Bayes); and a cell may hold something that is not among its candidates, which no sum then speaks for or against.
+added up. A sum may be broken, because the writer got it wrong, with a small probability that is estimated from the sheet
+(empirical Bayes); and a cell may hold something that is not among its candidates, which no sum then speaks for or against.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """After the sums have spoken: for each cell the probability of each value and, last, of something else; for each sum, that it
-    holds and that the writer got it wrong."""
+    """After the sums have spoken: for each cell the probability of each value and, last, of something else; for each sum, that
+    it holds and that the writer got it wrong."""
 
     cells: Mapping[Place, tuple[float, ...]]
     holds: tuple[float, ...]
@@ -92,7 +92,7 @@ class _Network:
         """Pass messages, from the first sum to the last and back, until nothing changes."""
         order = range(len(self._sums))
         for step in range(_STEPS):
-            change = max(self._tell(number, broken) for number in (reversed(order) if step % 2 else order))
+            change = max((self._tell(number, broken) for number in (reversed(order) if step % 2 else order)), default=0.0)
             if change < _SETTLED:
                 break
 
@@ -112,9 +112,8 @@ class _Network:
         """One sum tells its cells; returns how much that changed what is believed."""
         total, heard = self._sums[number], self._heard(number)
         answered = self._answered[number]
-        if answered and answered[0] == broken[total.rule]:
-            if max(float(np.abs(now - then).max()) for now, then in zip(heard, answered[1], strict=True)) < _SAME:
-                return 0.0  # it has heard nothing new
+        if answered and answered[0] == broken[total.rule] and _are_alike(heard, answered[1]):
+            return 0.0  # it has heard nothing new
         self._answered[number] = broken[total.rule], heard
         self._messages[number] = self._factors[number].messages(heard, broken[total.rule])
         change = 0.0
@@ -123,6 +122,10 @@ class _Network:
             change = max(change, float(np.abs(product - self.products[place]).max()))
             self.products[place] = product
         return change
+
+
+def _are_alike(some: Sequence[Floats], others: Sequence[Floats]) -> bool:
+    return all(float(np.abs(one - other).max()) < _SAME for one, other in zip(some, others, strict=True))
 
 
 def _normal(chances: Floats) -> Floats:
@@ -175,9 +178,7 @@ class _Factor:
             before = before.plus(part, message[:-1])
         known = math.prod(float(message[:-1].sum()) for message in received)
         last = self.parts[-1]
-        fitting = (
-            float(_within(before, _NOTHING, self.low - last, self.high - last) @ received[-1][:-1]) if len(last) else 0.0
-        )
+        fitting = float(_within(before, _NOTHING, self.low - last, self.high - last) @ received[-1][:-1]) if len(last) else 0.0
         holds, mistake = (1 - broken) * _CHANCE * fitting, broken * _CHANCE / _MISTAKES * max(known - fitting, 0.0)
         total = holds + mistake + (1 - known)
         return (holds / total, mistake / total) if total > 0 else (0.0, 0.0)
@@ -203,17 +204,19 @@ class _Partial:
         """With one more cell."""
         likely = chances > _NEGLIGIBLE
         part, chances = part[likely], chances[likely]
-        sums, place = np.unique(np.add.outer(self.sums, part), return_inverse=True)
-        weights = np.bincount(place.ravel(), np.multiply.outer(self.chances, chances).ravel(), len(sums))
+        sums, place = np.unique(np.add.outer(self.sums, part).ravel(), return_inverse=True)
         if len(sums) == 0:
-            return _Partial(sums, weights)
+            return _IMPOSSIBLE
+        joint = np.multiply.outer(self.chances, chances).ravel()
+        weights = np.asarray(np.bincount(place, joint, len(sums)), np.float64)
         kept = weights > _NEGLIGIBLE * weights.max()
         if kept.sum() > _MOST_PARTIAL:
             kept = weights >= np.partition(weights, -_MOST_PARTIAL)[-_MOST_PARTIAL]
-        return _Partial(sums[kept], weights[kept])
+        return _Partial(np.asarray(sums[kept], np.int64), np.asarray(weights[kept], np.float64))
 
 
 _NOTHING = _Partial(np.zeros(1, np.int64), np.ones(1))
+_IMPOSSIBLE = _Partial(np.zeros(0, np.int64), np.zeros(0))
 
 
 def _within(one: _Partial, other: _Partial, low: Integers, high: Integers) -> Floats:

@@ -11,7 +11,7 @@ from pipeline.arithmetic.belief import Belief, believe
 from pipeline.arithmetic.discovery import discovered
 from pipeline.arithmetic.options import Candidates, candidates_of
 from pipeline.arithmetic.sums import Grid, Place, Sum, sums_of
-from pipeline.arithmetic.verdict import SUREST, judged, rejudged
+from pipeline.arithmetic.verdict import SUREST, TO_CORRECT, judged, rejudged
 from pipeline.forms.expressions import LastRowIsTotals
 from pipeline.forms.form import Column, Form
 from pipeline.records import CellReading, SumCheck, SumState, TableNote
@@ -29,8 +29,8 @@ def check_page(
 ) -> tuple[tuple[CellReading, ...], tuple[TableNote, ...]]:
     """The readings of a page, decided on anew, and what was found of its tables.
 
-    `readings` are as they were read from ink, or as a person entered them, which stands. `forms` has the form of each table that
-    is known; rules of the other tables are looked for in their numbers, if `discover`.
+    `readings` are as they were read from ink, or as a person entered them, which stands. `forms` has the form of each table
+    that is known; rules of the other tables are looked for in their numbers, if `discover`.
     """
     decided: dict[tuple[int, int, int], CellReading] = {}
     notes = []
@@ -155,8 +155,8 @@ class _Outcome:
         """A cell of some sum."""
         cell = self.cells[place]
         mine = [number for number, total in enumerate(self.sums) if place in total.cells]
-        agreeing = next((self.sums[n].rule for n in mine if self.belief.holds[n] >= _SURE), "")
-        disagreeing = next((self.sums[n].rule for n in mine if self.belief.holds[n] < _SURE), "")
+        agreeing = next((self.sums[n].rule for n in mine if self._vouches(n)), "")
+        disagreeing = next((self.sums[n].rule for n in mine if self._accuses(n, place)), "")
         mistaken = next((n for n in mine if self.sums[n].target == place and self.belief.mistakes[n] >= _SURE), None)
         if cell.is_entered or cell.kind not in ("number", "blank"):
             return self._with_hint(place, mine)
@@ -204,6 +204,24 @@ class _Outcome:
             )
             for number, total in enumerate(self.sums)
         )
+
+    def _vouches(self, number: int) -> bool:
+        """Whether a sum speaks for its cells: it holds, and not by way of a change that is itself in doubt.
+
+        Where several cells are wrong, more than one change may make the rows and the columns come out right.
+        """
+        return self.belief.holds[number] >= _SURE and not any(self._is_doubtful(place) for place in self.sums[number].cells)
+
+    def _accuses(self, number: int, place: Place) -> bool:
+        """Whether a sum that does not hold may be this cell's fault: it is nobody else's for certain, nor the writer's."""
+        if self._vouches(number) or self._state(number) == "mistake":
+            return False
+        others = (other for other in self.sums[number].cells if other != place)
+        return all(self.belief.cells[other][0] >= 0.5 if self.known[other].values else False for other in others)
+
+    def _is_doubtful(self, place: Place) -> bool:
+        best = self.known[place].best(self.belief.cells[place])
+        return best is None or (best > 0 and self.belief.cells[place][best] < TO_CORRECT)
 
     def _state(self, number: int) -> SumState:
         if self.belief.holds[number] >= _SURE:

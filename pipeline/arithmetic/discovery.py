@@ -1,7 +1,7 @@
 """Rules that nobody has given, found in the numbers themselves: taken only where the sheet bears them out beyond chance.
 
-How often a rule would come out right by chance is measured on the sheet: the result of each row is held against those of all the
-others. Columns that are always 0, or all alike, so can't prove anything.
+How often a rule would come out right by chance is measured on the sheet: the result of each row is held against those of all
+the others. Columns that are always 0, or all alike, so can't prove anything.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _running(grid: Grid, numbers: _Numbers, target: int, near: list[int], last: 
             used = [c for c in (plus, less) if c is not None]
             if plus == less or not used:
                 continue
-            places = [c - 1 for c in used]
+            places = np.array(used) - 1
             usable = numbers.is_known[np.ix_(after, places)].all(axis=1) & numbers.is_filled[np.ix_(after, places)].any(axis=1)
             expected = start.copy()
             weights = [(Ref(name, back=True), Fraction(1))]

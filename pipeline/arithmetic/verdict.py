@@ -60,7 +60,7 @@ def rejudged(
     if value == cell.value:
         if chance >= threshold and agreeing:
             return value, chance, "verified", f"agrees with {agreeing}"
-        if chance >= threshold and cell.status == "ok":
+        if chance >= threshold and cell.status == "ok" and not disagreeing:
             return value, chance, "ok", ""
         reason = f"{disagreeing} does not agree" if disagreeing else cell.reason
         others = " or ".join(v for v, p in zip(known.values, chances, strict=False) if v != value and p >= _WORTH_A_WORD)

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,33 @@ _RANGE = re.compile(r"(.*?)(\d+)\.\.(.*?)(\d+)")
 _FORM_KEYS = frozenset({"title", "header_rows", "columns", "rules"})
 _COLUMN_KEYS = frozenset({"name", "type", "range", "digits", "blank", "dash", "width"})
 _MOST_COLUMNS = 200
+
+
+def forms_in_use(folder: Path, name: str = "") -> tuple[Form, ...]:
+    """Every form of a folder; and, if `name` names one that is not there, that of the package. Raises FormError."""
+    forms = load_forms(folder)
+    if not name or any(form.name == name for form in forms):
+        return forms
+    shipped = shipped_form(name)
+    if shipped is None:
+        names = ", ".join(form.name for form in forms) or "none"
+        raise FormError(f"There is no form {name!r} in {folder}; there are: {names}")
+    return (*forms, shipped)
+
+
+def has_form(folder: Path, name: str) -> bool:
+    """Whether a form of that name is in the folder."""
+    return bool(name) and Path(name).name == name and (folder / f"{name}.toml").is_file()
+
+
+def shipped_form(name: str) -> Form | None:
+    """The example of that name; None if there is none. Raises FormError."""
+    for parent in (files("pipeline") / "config" / "forms", Path(__file__).parents[2] / "config" / "forms"):
+        file = parent / f"{Path(name).name}.toml"
+        if file.is_file():
+            with as_file(file) as path:
+                return read_form(path)
+    return None
 
 
 def load_forms(folder: Path) -> tuple[Form, ...]:

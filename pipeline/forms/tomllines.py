@@ -30,7 +30,10 @@ class _Scanner:
         self._tables: dict[Path, int] = {}  # how many items an array of tables has so far
         table: Path = ()
         while self._skip() < len(text):
-            table = self._header() if text[self._at] == "[" else self._pair(table) or table
+            if text[self._at] == "[":
+                table = self._header()
+            else:
+                self._pair(table)
 
     def _header(self) -> Path:
         is_array = self._text.startswith("[[", self._at)

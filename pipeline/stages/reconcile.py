@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 
 from pipeline.arithmetic import check_page, judged
 from pipeline.forms import Form, matching_form
-from pipeline.records import CellReading, Lattice, PageResult, Reading, ReadPage, Table
+from pipeline.records import Cell, CellReading, Image, Lattice, PageResult, Reading, ReadPage, SegmentedPage, Table
 from pipeline.stages.interpret import value_of
 from pipeline.stages.kit import Kit
 
@@ -14,6 +17,8 @@ from pipeline.stages.kit import Kit
 _LISTED = 0.65
 #: No reading is surer than this before anything is added up.
 _SUREST = 0.9998
+#: Pictures of cells: what is shown around them, in cell heights, and how high they are at most, in pixels.
+_MARGIN, _PICTURE = 0.15, 56
 
 
 def reconcile(page: ReadPage, kit: Kit) -> PageResult:
@@ -22,8 +27,12 @@ def reconcile(page: ReadPage, kit: Kit) -> PageResult:
     threshold = kit.settings.threshold
     readings = [_decided(lattice, reading, threshold) for lattice, reading in pairs]
     tabled = page.segmented.tabled
-    checked, notes = check_page(readings, _forms(tabled.tables, kit), threshold)
-    return PageResult(tabled.clean.page.number, checked, tabled.note, tables=notes)
+    forms = _forms(tabled.tables, kit)
+    checked, notes = check_page(readings, forms, threshold)
+    note = tabled.note
+    if kit.settings.form and tabled.tables and not forms:
+        note = f"no table has the columns of the form {kit.settings.form}"
+    return PageResult(tabled.clean.page.number, _pictured(checked, page.segmented, threshold), note, tables=notes)
 
 
 def candidates(reading: Reading) -> tuple[tuple[str, float], ...]:
@@ -38,7 +47,8 @@ def candidates(reading: Reading) -> tuple[tuple[str, float], ...]:
             others[value] = others.get(value, 0.0) + p
     total = sum(others.values())
     share = _LISTED * (1 - sure) / total if total > 0 else 0.0
-    return ((reading.value, sure), *((value, share * p) for value, p in others.items() if share * p > 0))
+    listed = ((value, round(share * p, 6)) for value, p in others.items())
+    return ((reading.value, sure), *((value, p) for value, p in listed if p > 0))
 
 
 def _decided(lattice: Lattice, reading: Reading, threshold: float) -> CellReading:
@@ -59,6 +69,34 @@ def _decided(lattice: Lattice, reading: Reading, threshold: float) -> CellReadin
         reading.kind,
         found,
     )
+
+
+def _pictured(readings: tuple[CellReading, ...], page: SegmentedPage, threshold: float) -> tuple[CellReading, ...]:
+    """The readings, with pictures of the cells that a person may want to see: in doubt, changed, or no numbers."""
+    grey = page.tabled.clean.grey
+    out = []
+    for reading, lattice in zip(readings, page.lattices, strict=True):
+        is_sure = not reading.candidates or reading.candidates[0][1] >= threshold
+        is_plain = reading.status == "blank" or (reading.status in ("ok", "verified") and is_sure)
+        out.append(reading if is_plain else replace(reading, picture=_picture(lattice.cell, grey)))
+    return tuple(out)
+
+
+def _picture(cell: Cell, grey: Image) -> bytes:
+    """A cell cut out of the clean page with a little of what is around it, as PNG; no higher than it is worth looking at."""
+    left, top = cell.corners.min(axis=0)
+    right, bottom = cell.corners.max(axis=0)
+    margin = _MARGIN * (bottom - top)
+    height, width = grey.shape[:2]
+    x, y = max(int(left - margin), 0), max(int(top - margin), 0)
+    crop = grey[y : min(int(bottom + margin) + 1, height), x : min(int(right + margin) + 1, width)]
+    if crop.size == 0:
+        return b""
+    if crop.shape[0] > _PICTURE:
+        scale = _PICTURE / crop.shape[0]
+        crop = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    levels = np.asarray(crop // 17 * 17, np.uint8)  # 16 levels of grey are plenty, and take half the room
+    return cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
 
 
 def _forms(tables: tuple[Table, ...], kit: Kit) -> dict[int, Form]:
