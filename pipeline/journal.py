@@ -226,9 +226,11 @@ class Journal:
         """
         with self._database.reported(), closing(self._database.connect()) as database:
             database.execute("BEGIN")  # on a connection of its own: it sees one moment, whatever is committed meanwhile
-            rows = database.execute("SELECT file, id, outcome, message FROM scans WHERE job = ? AND outcome NOT NULL", (job,))
-            for file, id_, outcome, message in sorted(rows, key=lambda row: natural_key(row[0])):
-                yield ScanEntry(file, outcome, message, _pages(database, id_))
+            rows = database.execute(
+                "SELECT file, id, outcome, message, source FROM scans WHERE job = ? AND outcome NOT NULL", (job,)
+            )
+            for file, id_, outcome, message, source in sorted(rows, key=lambda row: natural_key(row[0])):
+                yield ScanEntry(file, outcome, message, _pages(database, id_), os.fsdecode(source))
 
     def totals(self, job: str) -> Totals:
         """How much has been read in a job."""

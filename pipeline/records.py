@@ -288,6 +288,7 @@ class ScanEntry:
     outcome: Outcome
     message: str  # the failure and its remedy, what it duplicates, a page's note
     pages: tuple[PageResult, ...]
+    source: str = field(default="", compare=False)  # absolute path of the original, empty if that is not known
 
 
 @dataclass(frozen=True, slots=True)
