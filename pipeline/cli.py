@@ -113,6 +113,25 @@ def watch(config: Path | None, /, once: bool, output: Path | None, **flags: obje
 
 
 @cli.command()
+@click.argument("workbook", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="JOB.xlsx")
+@click.option("--state", type=_FOLDER, help="Folder of the journal [default: .pipeline beside the workbook].")
+@click.pass_obj
+def accept(config: Path | None, /, workbook: Path, state: Path | None) -> None:
+    """Take in what you corrected in a workbook, and write it anew.
+
+    Fill in "correct value" on the Review sheet, or overtype a number in a table; save, then run this. What the sheet's sums
+    make of your values is worked out again. Exit code 1 if something you typed could not be understood.
+    """
+    from pipeline.jobs import accept as accept_workbook
+    from pipeline.report import print_accepted
+
+    settings = load_settings({"outbox": workbook.absolute().parent, "state": state}, file=config)
+    taken, written = accept_workbook(workbook.absolute(), settings)
+    print_accepted(taken, written)
+    _exit_with(bool(taken.problems))
+
+
+@cli.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Append path and value to this CSV.")
 @click.option("--no-save", is_flag=True, help="Don't ask whether to save.")

@@ -265,6 +265,11 @@ class Journal:
         )
         return [job for (job,) in rows]
 
+    def files(self, job: str) -> list[str]:
+        """The names of the job's scans that have an outcome."""
+        rows = self._database.query("SELECT file FROM scans WHERE job = ? AND outcome NOT NULL", job)
+        return [file for (file,) in rows]
+
     def workbook(self, job: str) -> str:
         """SHA-256 of the job's workbook as it was last written; empty if it was not."""
         found = self._database.query("SELECT workbook FROM jobs WHERE job = ?", job)

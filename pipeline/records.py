@@ -298,3 +298,4 @@ class Written:
     readings_csv: str
     table_csv: str
     workbook: str
+    notes: tuple[str, ...] = ()  # what a person should know about it

@@ -21,13 +21,14 @@ FOUNDATION = ("errors", "records", "settings", "files", "folders")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # what starts it all
     "__main__": ("cli",),
-    "cli": ("", "backlog", "intake", "report", "training.command", "errors", "settings"),
+    "cli": ("", "backlog", "intake", "jobs", "report", "training.command", "errors", "settings"),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
     # what the commands call
-    "report": ("jobs", *FOUNDATION),
+    "report": ("jobs", "corrections", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
     "intake": ("jobs", "engine", "journal", "lock", *FOUNDATION),
-    "jobs": ("engine", "worker", "journal", "export", "arithmetic", "forms", *FOUNDATION),
+    "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
+    "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
     "worker": ("chain", *FOUNDATION),
@@ -59,6 +60,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "cli": ("click",),
     "report": ("click",),
     "jobs": (),
+    "corrections": (),
     "backlog": (),
     "intake": ("watchdog",),
     "engine": (),

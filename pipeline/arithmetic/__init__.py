@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from pipeline.arithmetic.check import check_page
-from pipeline.arithmetic.verdict import judged
+from pipeline.arithmetic.verdict import as_entered, as_read, judged
 
-__all__ = ["check_page", "judged"]
+__all__ = ["as_entered", "as_read", "check_page", "judged"]

@@ -11,15 +11,17 @@ from pipeline.arithmetic.belief import Belief, believe
 from pipeline.arithmetic.discovery import discovered
 from pipeline.arithmetic.options import Candidates, candidates_of
 from pipeline.arithmetic.sums import Grid, Place, Sum, sums_of
-from pipeline.arithmetic.verdict import SUREST, TO_CORRECT, judged, rejudged
+from pipeline.arithmetic.verdict import SUREST, judged, rejudged
 from pipeline.forms.expressions import LastRowIsTotals
 from pipeline.forms.form import Column, Form
-from pipeline.records import CellReading, SumCheck, SumState, TableNote
+from pipeline.records import TEXT_REASON, CellReading, SumCheck, SumState, TableNote
 
 #: A sum holds, or was written wrong, if that is so probable; in between, it is open.
 _SURE = 0.9
 #: A value that a sum would make of a cell gets this share of what no candidate has; and no cell gets more than so many.
 _IMPLIED, _MOST_IMPLIED = 0.01, 4
+#: How sure it is that a dash is one, where the form says what it means.
+_DASH = 0.99
 #: A column without a form is one of numbers if so many of its filled cells are.
 _MOSTLY = 0.6
 
@@ -100,17 +102,27 @@ def _typed(cells: Mapping[Place, CellReading], form: Form | None, threshold: flo
     for (row, number), cell in cells.items():
         column = form.column(number)
         named = replace(cell, name=column.name) if column else cell
-        is_body = column is not None and row > form.header_rows and not cell.is_entered
+        if row <= form.header_rows:
+            typed[row, number] = _heading(named)
+            continue
+        is_body = column is not None and not cell.is_entered
         is_required = row in filled and row != totals
         typed[row, number] = _as_typed(named, column, is_required, row == totals, threshold) if column and is_body else named
     return typed
+
+
+def _heading(cell: CellReading) -> CellReading:
+    """A cell above the columns of a form: not read, whatever it looks like."""
+    if cell.kind == "blank" or cell.is_entered:
+        return cell
+    return replace(cell, kind="text", value="", confidence=0.0, status="review", reason=TEXT_REASON)
 
 
 def _as_typed(cell: CellReading, column: Column, is_required: bool, is_total: bool, threshold: float) -> CellReading:
     if cell.kind == "mark" and cell.text == "-" and column.dash != "review":
         if column.dash == "blank":
             return replace(cell, kind="blank", status="blank", reason="")
-        return replace(cell, kind="number", value="0", status="ok", reason="", candidates=(("0", cell.confidence),))
+        return replace(cell, kind="number", value="0", status="ok", reason="", candidates=(("0", _DASH),))
     if cell.kind == "blank" and not column.may_be_blank and is_required:
         return replace(cell, status="review", reason="nothing is written here, but something should be")
     if not column.is_read or cell.kind not in ("number", "grade"):
@@ -220,8 +232,9 @@ class _Outcome:
         return all(self.belief.cells[other][0] >= 0.5 if self.known[other].values else False for other in others)
 
     def _is_doubtful(self, place: Place) -> bool:
-        best = self.known[place].best(self.belief.cells[place])
-        return best is None or (best > 0 and self.belief.cells[place][best] < TO_CORRECT)
+        known, chances = self.known[place], self.belief.cells[place]
+        best = known.best(chances)
+        return best is None or (best > 0 and chances[best] < known.must_be(best))
 
     def _state(self, number: int) -> SumState:
         if self.belief.holds[number] >= _SURE:

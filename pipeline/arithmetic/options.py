@@ -10,10 +10,14 @@ from pipeline.arithmetic.belief import Options
 from pipeline.forms.form import Column
 from pipeline.records import CellReading
 
+#: Nothing is changed that is less sure than this, whatever the threshold for reading; to what nobody has read, than this.
+TO_CORRECT, _TO_MAKE_UP = 0.98, 0.998
 #: How much less probable a value is that its column does not allow: people who fill in forms keep to them, mostly.
 _OUT_OF_PLACE = 0.02
 #: How probable it is that a blank is one, and that a dash means nothing; ink may be too faint, or no dash.
 _BLANK, _NIL = 0.998, 0.95
+#: And that a person typed what is on the paper.
+_ENTERED = 0.999
 _NEGLIGIBLE = 1e-5
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 
@@ -24,6 +28,14 @@ class Candidates:
 
     values: tuple[str, ...]
     options: Options
+    implied: int = 0  # how many of the values, the last, were not read from the ink but are what some sum asks for
+
+    def must_be(self, place: int) -> float:
+        """How sure a value must be to be put in the place of the one that was read.
+
+        Where several cells are wrong, more than one set of values that nobody has read may make rows and columns agree.
+        """
+        return TO_CORRECT if place < len(self.values) - self.implied else _TO_MAKE_UP
 
     def best(self, chances: tuple[float, ...]) -> int | None:
         """The place of the most probable value; None if it is something else."""
@@ -35,11 +47,14 @@ class Candidates:
         number, old = Fraction(value), self.options
         chance = share * old.other
         options = Options((*old.values, number), (*old.chances, chance), old.other - chance)
-        return Candidates((*self.values, value), options)
+        return Candidates((*self.values, value), options, self.implied + 1)
 
 
 def candidates_of(cell: CellReading, column: Column | None = None, is_total: bool = False) -> Candidates:
     """The candidates of a cell, given its column's type where there is a form; `is_total` in a row that adds up the others."""
+    if cell.is_entered:
+        value = Fraction(cell.value) if _NUMBER.fullmatch(cell.value) else Fraction(0)
+        return Candidates((cell.value,), Options((value,), (_ENTERED,), 1 - _ENTERED))
     match cell.kind:
         case "blank":
             return Candidates(("",), Options((Fraction(0),), (_BLANK,), 1 - _BLANK))

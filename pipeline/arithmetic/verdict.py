@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.arithmetic.options import Candidates
-from pipeline.records import TEXT_REASON, CellReading, Kind, Status
+from pipeline.records import ENTERED_REASON, TEXT_REASON, CellReading, Kind, Status
 
-#: Nothing is changed that is less sure than this, however low the threshold for reading.
-TO_CORRECT = 0.995
 #: Nobody is surer than this: of what no model knows, a misprinted form or a page read askew, there is always some.
 SUREST = 0.9999
 #: Alternatives less probable than this are not worth a word.
@@ -31,6 +30,22 @@ def judged(kind: Kind, candidates: Sequence[tuple[str, float]], threshold: float
         return "ok", ""
     others = " or ".join(value for value, p in candidates[1:] if p >= _WORTH_A_WORD)
     return "review", f"could be {others}" if others else "faint or unusual"
+
+
+def as_read(cell: CellReading, threshold: float) -> CellReading:
+    """A cell as it was read from the ink, whatever sums or people have said of it since."""
+    value = cell.candidates[0][0] if cell.kind in ("number", "grade") and cell.candidates else cell.value
+    pairs = cell.candidates or ((cell.value, cell.confidence),)
+    confidence = pairs[0][1] if cell.kind in ("number", "grade") else cell.confidence
+    status, reason = judged(cell.kind, pairs, threshold, cell.reason.partition("; ")[0])
+    return replace(cell, value=value, confidence=round(confidence, 4), status=status, reason=reason)
+
+
+def as_entered(cell: CellReading, value: str) -> CellReading:
+    """A cell as a person says it is; an empty value is a blank."""
+    kind: Kind = "blank" if not value else "grade" if value[0].isalpha() else "number"
+    status: Status = "verified" if value else "blank"
+    return replace(cell, kind=kind, value=value, confidence=1.0, status=status, reason=ENTERED_REASON)
 
 
 def rejudged(
@@ -65,7 +80,7 @@ def rejudged(
         reason = f"{disagreeing} does not agree" if disagreeing else cell.reason
         others = " or ".join(v for v, p in zip(known.values, chances, strict=False) if v != value and p >= _WORTH_A_WORD)
         return value, chance, "review", reason or (f"could be {others}" if others else "faint or unusual")
-    if agreeing and chance >= max(threshold, TO_CORRECT):
+    if agreeing and chance >= max(threshold, known.must_be(best)):
         return value, chance, "corrected", f"read as {cell.value}; corrected by {agreeing}"
     hint = f"; {agreeing} speaks for {value}" if agreeing else ""
     return value, chance, "review", f"read as {as_read}{hint}"

@@ -104,7 +104,7 @@ def _validate(sheet: Any, rows: int, column: str) -> None:  # noqa: ANN401
     sheet.data_validations.append(rule)
 
 
-class Picture(Image):  # type: ignore[misc]
+class Picture(Image):
     """A PNG for openpyxl, whose own class would decode every picture to learn its size."""
 
     format = "png"

@@ -31,7 +31,14 @@ def fill(cell: Any) -> str:  # noqa: ANN401
 
 
 def test_sheets_in_order(tmp_path: Path) -> None:
-    assert written(tmp_path, *JOB).sheetnames == ["Table", "Review", "Files", "Legend"]
+    assert written(tmp_path, *JOB).sheetnames == [
+        "Table, 4 columns",
+        "Table, 2 columns",
+        "Review",
+        "Files",
+        "Summary",
+        "Legend",
+    ]
 
 
 def test_table_has_real_numbers(tmp_path: Path) -> None:
