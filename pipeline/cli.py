@@ -131,6 +131,31 @@ def accept(config: Path | None, /, workbook: Path, state: Path | None) -> None:
     _exit_with(bool(taken.problems))
 
 
+@cli.group()
+def form() -> None:
+    """Descriptions of known sheets."""
+
+
+@form.command(name="new")
+@click.argument("scan", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this new file [default: print it]."
+)
+@click.pass_obj
+def new_form(config: Path | None, /, scan: Path, output: Path | None) -> None:
+    """Write a form for sheets like the one on SCAN: its columns, their types and widths, and the sums that it bears out."""
+    from pipeline.drafts import form_from
+    from pipeline.files import write_atomically
+
+    if output is not None and output.exists():
+        raise UsageError(f"{output} is there already", "Give another name, or remove it first.")
+    text = form_from(scan.read_bytes(), load_settings(file=config))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(output, text.encode())
+
+
 @cli.command()
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path(path_type=Path))
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Append path and value to this CSV.")

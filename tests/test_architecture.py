@@ -21,7 +21,7 @@ FOUNDATION = ("errors", "records", "settings", "files", "folders")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # what starts it all
     "__main__": ("cli",),
-    "cli": ("", "backlog", "intake", "jobs", "report", "training.command", "errors", "settings"),
+    "cli": ("", "backlog", "drafts", "files", "intake", "jobs", "report", "training.command", "errors", "settings"),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "intake": ("jobs", "engine", "journal", "lock", *FOUNDATION),
     "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
     "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
+    "drafts": ("chain", "forms", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
     "worker": ("chain", *FOUNDATION),
@@ -60,6 +61,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "cli": ("click",),
     "report": ("click",),
     "jobs": (),
+    "drafts": (),
     "corrections": (),
     "backlog": (),
     "intake": ("watchdog",),

@@ -225,11 +225,14 @@ class _Outcome:
         return self.belief.holds[number] >= _SURE and not any(self._is_doubtful(place) for place in self.sums[number].cells)
 
     def _accuses(self, number: int, place: Place) -> bool:
-        """Whether a sum that does not hold may be this cell's fault: it is nobody else's for certain, nor the writer's."""
+        """Whether a sum that does not come out may be this cell's fault.
+
+        Then it is not accepted however sure it was, even if another cell of the sum is the likelier culprit: what spoils one
+        cell, a ruling that is taken for a 1 say, is seldom alone. A sum with a cell that says nothing proves nothing.
+        """
         if self._vouches(number) or self._state(number) == "mistake":
             return False
-        others = (other for other in self.sums[number].cells if other != place)
-        return all(self.belief.cells[other][0] >= 0.5 if self.known[other].values else False for other in others)
+        return all(self.known[other].values for other in self.sums[number].cells if other != place)
 
     def _is_doubtful(self, place: Place) -> bool:
         known, chances = self.known[place], self.belief.cells[place]
