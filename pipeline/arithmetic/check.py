@@ -12,7 +12,7 @@ from pipeline.arithmetic.discovery import discovered
 from pipeline.arithmetic.options import Candidates, candidates_of
 from pipeline.arithmetic.sums import Grid, Place, Sum, sums_of
 from pipeline.arithmetic.verdict import SUREST, judged, rejudged
-from pipeline.forms.expressions import LastRowIsTotals
+from pipeline.forms.expressions import LastRowIsTotals, Rule
 from pipeline.forms.form import Column, Form
 from pipeline.records import TEXT_REASON, CellReading, SumCheck, SumState, TableNote
 
@@ -50,21 +50,31 @@ def _checked(
 ) -> tuple[dict[Place, CellReading], TableNote]:
     grid = _grid(cells, form)
     rules = form.rules if form else discovered(grid) if discover else ()
-    sums = sums_of(rules, grid)
+    outcome = _solved(cells, grid, rules, form)
+    if rules and form is None:
+        # with rows put right by their sums, columns may add up that did not before
+        more = [rule for rule in discovered(replace(grid, cells=outcome.believed())) if isinstance(rule, LastRowIsTotals)]
+        if more and more[0] not in rules:
+            rules = (*rules, *more)
+            outcome = _solved(cells, grid, rules, form)
+    checked = {place: outcome.decided(place, threshold) if place in outcome.known else cell for place, cell in cells.items()}
+    texts = tuple(dict.fromkeys(rule.text for rule in rules))
+    return checked, TableNote(table, form.name if form else "", texts, bool(rules) and form is None, outcome.checks())
+
+
+def _solved(cells: Mapping[Place, CellReading], grid: Grid, rules: Sequence[Rule], form: Form | None) -> _Outcome:
+    """What the rules make of the cells; once more with the values that they ask for, where nothing that was read will do."""
+    sums, totals = sums_of(rules, grid), _totals_row(form, cells)
     involved = {place for total in sums for place in total.cells}
-    totals = _totals_row(form, cells)
     known = {place: candidates_of(cells[place], _column(form, *place), place[0] == totals) for place in involved}
     outcome = _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
     implied = outcome.implied(lambda place, value: _can_stand(value, grid, place, _column(form, *place), place[0] == totals))
+    if not implied:
+        return outcome
     for place, values in implied.items():
         for value in values:
             known[place] = known[place].joined_by(value, _IMPLIED)
-    if implied:
-        outcome = _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
-    checked = {place: outcome.decided(place, threshold) if place in involved else cell for place, cell in cells.items()}
-    texts = tuple(dict.fromkeys(rule.text for rule in rules))
-    note = TableNote(table, form.name if form else "", texts, bool(rules) and form is None, outcome.checks(checked))
-    return checked, note
+    return _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
 
 
 def _totals_row(form: Form | None, cells: Mapping[Place, CellReading]) -> int:
@@ -202,7 +212,16 @@ class _Outcome:
                         wanted.setdefault(place, Counter())[text] += 1
         return {place: [text for text, _ in texts.most_common(_MOST_IMPLIED)] for place, texts in wanted.items()}
 
-    def checks(self, checked: Mapping[Place, CellReading]) -> tuple[SumCheck, ...]:
+    def believed(self) -> dict[Place, CellReading]:
+        """The cells with the most probable values that were read in the place of what they said."""
+        changed = dict(self.cells)
+        for place, known in self.known.items():
+            best = known.best(self.belief.cells[place])
+            if best and self.cells[place].kind == "number":
+                changed[place] = replace(self.cells[place], value=known.values[best])
+        return changed
+
+    def checks(self) -> tuple[SumCheck, ...]:
         """What came of each sum."""
         return tuple(
             SumCheck(

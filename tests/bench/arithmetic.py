@@ -4,8 +4,8 @@
 
 prints, without arithmetic, with rules found in the numbers, and with the sheet's form: cells, read exactly, accepted though
 wrong (of the accepted), sent to a person, corrected, verified, and how many of these falsely. `random` are mark sheets whose
-totals are drawn at random, so that there is nothing to find.
-The handwriting is that of the tests, which the network was not trained on.
+totals are drawn at random, so that there is nothing to find. The handwriting is that of the tests, which the network was not
+trained on.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pipeline.arithmetic import as_read, check_page
 from pipeline.chain import model_of, run_chain
 from pipeline.forms import Form, read_form
 from pipeline.forms.expressions import LastRowIsTotals
-from pipeline.records import Page, PageResult
+from pipeline.records import Image, Page, PageResult
 from pipeline.settings import Settings
 from pipeline.stages.kit import Kit
 from pipeline.training.defects import Defects, age
-from pipeline.training.pages import RenderedSheet, SheetSpec, render_sheet
+from pipeline.training.pages import SheetSpec, render_sheet
 from pipeline.training.sheets import ledger, mark_sheet
 from tests.handwriting import handwriting
 from tests.scoring import Score, same
@@ -72,8 +72,8 @@ class Tally:
         )
 
 
-def sheet(kind: str, rng: np.random.Generator) -> RenderedSheet:
-    """A sheet in one hand, aged."""
+def sheet(kind: str, rng: np.random.Generator) -> tuple[Image, dict[tuple[int, int], str]]:
+    """A sheet in one hand, aged, and what its cells hold, by row and column from 1."""
     spec = ledger(rng) if kind == "ledger" else mark_sheet(rng, rows=26, questions=6, blank_share=0.03, totals=kind == "marks")
     if kind == "random":
         spec = _without_sums(spec, rng)
@@ -86,7 +86,7 @@ def sheet(kind: str, rng: np.random.Generator) -> RenderedSheet:
         jpeg=int(rng.integers(40, 95)),
         bilevel=bool(rng.random() < 0.2),
     )
-    return age(drawn, defects, rng)
+    return age(drawn, defects, rng).image, {(row + 1, column + 1): value for row, column, value in drawn.truth}
 
 
 def _without_sums(spec: SheetSpec, rng: np.random.Generator) -> SheetSpec:
@@ -112,9 +112,8 @@ def main() -> None:
         ways = {"alone": Tally(), "found": Tally(), **({} if kind == "random" else {"form": Tally()})}
         seconds, rules = 0.0, Counter[str]()
         for seed in range(wanted.first, wanted.first + wanted.pages):
-            drawn = sheet(kind, np.random.default_rng((777, seed)))
-            truth = {(row + 1, column + 1): value for row, column, value in drawn.truth}
-            result = run_chain(Page(1, drawn.image), kit)
+            image, truth = sheet(kind, np.random.default_rng((777, seed)))
+            result = run_chain(Page(1, image), kit)
             alone = tuple(as_read(cell, settings.threshold) for cell in result.readings)
             ways["alone"].add(replace(result, readings=alone), truth)
             ways["found"].add(result, truth)
