@@ -50,6 +50,9 @@ def _checked(
 ) -> tuple[dict[Place, CellReading], TableNote]:
     grid = _grid(cells, form)
     rules = form.rules if form else discovered(grid) if discover else ()
+    if rules and form is None and not _adds_up(1, sums_of(rules, grid), cells):
+        grid = replace(grid, header_rows=1)  # headings that look like numbers, as Q1 does
+        rules = discovered(grid)
     outcome = _solved(cells, grid, rules, form)
     if rules and form is None:
         # with rows put right by their sums, columns may add up that did not before
@@ -75,6 +78,14 @@ def _solved(cells: Mapping[Place, CellReading], grid: Grid, rules: Sequence[Rule
         for value in values:
             known[place] = known[place].joined_by(value, _IMPLIED)
     return _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
+
+
+def _adds_up(row: int, sums: Sequence[Sum], cells: Mapping[Place, CellReading]) -> bool:
+    """Whether any sum of a row, or of it and the next, comes out as read."""
+    known = {place: candidates_of(cell) for place, cell in cells.items()}
+    numbers = {place: found.options.values[0] if found.values else None for place, found in known.items()}
+    mine = (total for total in sums if total.target[0] in (row, row + 1) and any(at == row for at, _ in total.cells))
+    return any(_holds(total, numbers) for total in mine)
 
 
 def _totals_row(form: Form | None, cells: Mapping[Place, CellReading]) -> int:
@@ -241,7 +252,20 @@ class _Outcome:
 
         Where several cells are wrong, more than one change may make the rows and the columns come out right.
         """
-        return self.belief.holds[number] >= _SURE and not any(self._is_doubtful(place) for place in self.sums[number].cells)
+        total = self.sums[number]
+        if self.belief.holds[number] < _SURE or any(self._is_doubtful(place) for place in total.cells):
+            return False
+        return not total.counts or self._counts_evenly(total.rule)
+
+    def _counts_evenly(self, rule: str) -> bool:
+        """Whether a column that counts does so from its first row to its last.
+
+        A first digit that is misread the same way in row after row still counts up: only where it goes over to the right ones
+        does it show.
+        """
+        places = {place for total in self.sums if total.rule == rule for place in total.cells}
+        numbers = {place: self._number(place) for place in places}
+        return len({number - row for (row, _), number in numbers.items() if number is not None}) == 1
 
     def _accuses(self, number: int, place: Place) -> bool:
         """Whether a sum that does not come out may be this cell's fault.
@@ -250,6 +274,8 @@ class _Outcome:
         cell, a ruling that is taken for a 1 say, is seldom alone. A sum with a cell that says nothing proves nothing.
         """
         if self._vouches(number) or self._state(number) == "mistake":
+            return False
+        if self.sums[number].counts and self._state(number) == "holds":
             return False
         return all(self.known[other].values for other in self.sums[number].cells if other != place)
 

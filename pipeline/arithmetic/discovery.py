@@ -24,6 +24,8 @@ _SHEETS = 100_000
 _LEAST, _SHARE = 3, 0.5
 #: What is thought of chance before the sheet is seen: one hit in a hundred, as if from so many tries.
 _USUAL_CHANCE, _TRIES = 0.01, 5.0
+#: Numbers that count up may now and then seem to stand still, or leap by so many: when they are misread.
+_EVEN, _STEPS = 0.1, 4
 #: How far from a balance its amounts are looked for, in columns.
 _NEAR = 5
 _WIDEST = 60  # columns; wider tables are looked at up to there
@@ -169,7 +171,10 @@ def _counting(grid: Grid, numbers: _Numbers, target: int, last: int) -> Iterator
     rows = np.flatnonzero(there[:-1] & there[1:])
     values = numbers.values[:, target - 1]
     name = grid.names[target - 1]
-    yield _Evidence(Consecutive(f"{name} is consecutive", name), values[rows] + numbers.scale, values[rows + 1])
+    steps = values[rows + 1] - values[rows]
+    others = (steps >= 0) & (steps <= _STEPS * numbers.scale) & (steps != numbers.scale)
+    if others.sum() <= _EVEN * len(rows):  # days go up as well, but stand still and leap
+        yield _Evidence(Consecutive(f"{name} is consecutive", name), values[rows] + numbers.scale, values[rows + 1])
 
 
 def _down(grid: Grid, numbers: _Numbers, columns: list[int], last: int) -> Iterator[_Evidence]:

@@ -27,6 +27,7 @@ class Sum:
     constant: Fraction = Fraction(0)
     digits: int | None = None
     worth: Fraction = Fraction(1)
+    counts: bool = False  # whether it says that a column counts up, which leading digits have little part in
 
     @property
     def slack(self) -> Fraction:
@@ -176,7 +177,7 @@ def _counted(rule: Consecutive, grid: Grid, totals_row: int) -> list[Sum]:
     column = grid.names.index(rule.column) + 1
     rows = [row for row in grid.rows if row != totals_row and grid.is_filled((row, column))]
     return [
-        Sum(rule.text, (row, column), (((above, column), Fraction(1)),), Fraction(1))
+        Sum(rule.text, (row, column), (((above, column), Fraction(1)),), Fraction(1), counts=True)
         for above, row in pairwise(rows)
         if row == above + 1  # over a gap, some go on counting and some do not
     ]

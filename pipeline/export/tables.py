@@ -15,7 +15,7 @@ from openpyxl.utils import get_column_letter
 
 from pipeline.export.consolidated import PLACE, Line, paper_rows, shown
 from pipeline.export.sheets import Column, Listing
-from pipeline.export.styles import COLOURS, Look, Pen, colour_of
+from pipeline.export.styles import COLOURS, Look, Pen, colour_of, number
 from pipeline.export.survey import COMMON, Shape, Survey
 from pipeline.export.text import sheet_text
 from pipeline.records import CellReading, ScanEntry, SumCheck
@@ -77,12 +77,12 @@ class _TableSheet:
     def __init__(self, book: Workbook, title: str, shape: Shape, file_width: int) -> None:
         self._places: list[_Place] = []
         columns = [Column("file", file_width), *(Column(name, 5, "right") for name in PLACE[1:])]
-        for number, (name, width) in enumerate(zip(shape.columns, shape.widths, strict=True), 1):
-            self._places.append(_Place(number))
+        for position, (name, width) in enumerate(zip(shape.columns, shape.widths, strict=True), 1):
+            self._places.append(_Place(position))
             columns.append(Column(name, width, "right", 24))
             for rule, target in shape.sums.items():
-                if target == number:
-                    self._places.append(_Place(number, rule))
+                if target == position:
+                    self._places.append(_Place(position, rule))
                     columns.append(Column(f"Σ {name}", width, "right", 24))
         self._letters = {place: get_column_letter(index) for index, place in enumerate(self._places, len(PLACE) + 1)}
         self._listing = Listing(book, title, columns, frozen="E2", finish=self._mark_differences)
@@ -119,7 +119,9 @@ class _TableSheet:
         if place.rule:
             check = checks.get(place.rule)
             formula = self._formula(check) if check and check.column == place.column else ""
-            look = Look("sum" if formula else "", "right", number_format="General", starts_group=starts)
+            reading = line.cells.get(place.column)
+            found = number(reading.value) if reading else None
+            look = Look("sum" if formula else "", "right", number_format=found[1] if found else "General", starts_group=starts)
             return pen.formula(formula, look) if formula else pen.text("", look)
         reading = line.cells.get(place.column)
         colour = colour_of(reading) if reading else ""

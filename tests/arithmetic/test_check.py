@@ -157,6 +157,39 @@ def test_rules_are_found_and_used_without_a_form() -> None:
     assert (cells[6, 3].value, cells[6, 3].status) == (right, "corrected")
 
 
+def test_a_first_digit_misread_in_row_after_row_is_not_verified_by_counting() -> None:
+    columns = [Column("no", "roll", digits=3)]
+    rows: list[list[Said]] = [[(f"1{n:02d}", 0.5, {f"0{n:02d}": 0.1})] for n in range(1, 9)] + [
+        [f"0{n:02d}"] for n in range(9, 20)
+    ]
+    cells, _ = checked(rows, form("no is consecutive", columns=columns))
+    assert {cells[r, 1].status for r in range(1, 9)} == {"review"}
+
+
+def test_counting_reads_what_is_faint() -> None:
+    columns = [Column("no", "roll", digits=3)]
+    rows: list[list[Said]] = [[f"0{n:02d}"] for n in range(1, 9)]
+    rows[3] = [("009", 0.6, {"004": 0.3})]
+    cells, _ = checked(rows, form("no is consecutive", columns=columns))
+    assert (cells[4, 1].value, cells[4, 1].status) == ("004", "corrected")
+
+
+def test_days_are_not_taken_for_numbers_that_count() -> None:
+    days = [1, 2, 3, 3, 4, 5, 6, 8, 9, 10, 11, 12, 12, 13, 14, 16, 17, 18, 19]
+    assert checked([[str(day)] for day in days])[1].rules == ()
+
+
+def test_headings_that_look_like_numbers_are_left_out_of_the_sums() -> None:
+    marks = np.random.default_rng(5).integers(0, 20, (9, 4))
+    rows: list[list[Said]] = [[("9011", 0.4), "121", "122", "123", "124", "7012"]]
+    rows += [[str(7 + i), *map(str, line), str(line.sum())] for i, line in enumerate(marks)]
+    rows += [["", *map(str, marks.sum(axis=0)), str(marks.sum())]]
+    cells, note = checked(rows)
+    assert set(note.rules) == {"C6 = sum(C2..C5)", "C1 is consecutive", "last row is totals"}
+    assert {check.state for check in note.checks} == {"holds"}
+    assert cells[1, 2].status == "ok" and cells[1, 1].value == "9011"
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_nothing_is_found_where_there_is_nothing(seed: int) -> None:
     """Small numbers, many of them 0, make many chance hits."""
