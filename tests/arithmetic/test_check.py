@@ -93,7 +93,10 @@ def test_a_running_balance() -> None:
     columns = [Column(name, "money", 2) for name in ("in", "out", "balance")]
     known = form("balance = previous(balance) + in - out", columns=columns)
     rows: list[list[Said]] = [
-        *(["5.00", "", "105.00"], ["", "2.50", "102.50"], ["", "", ""], [("1.60", 0.9, {"1.50": 0.08}), "", "104.00"]),
+        ["5.00", "", "105.00"],
+        ["", "2.50", "102.50"],
+        ["", "", ""],
+        [("1.60", 0.9, {"1.50": 0.08}), "", "104.00"],
         ["", "4.00", "100.00"],
     ]
     cells, note = checked(rows, known)
@@ -159,9 +162,8 @@ def test_rules_are_found_and_used_without_a_form() -> None:
 
 def test_a_first_digit_misread_in_row_after_row_is_not_verified_by_counting() -> None:
     columns = [Column("no", "roll", digits=3)]
-    rows: list[list[Said]] = [[(f"1{n:02d}", 0.5, {f"0{n:02d}": 0.1})] for n in range(1, 9)] + [
-        [f"0{n:02d}"] for n in range(9, 20)
-    ]
+    rows: list[list[Said]] = [[(f"1{n:02d}", 0.5, {f"0{n:02d}": 0.1})] for n in range(1, 9)]
+    rows += [[f"0{n:02d}"] for n in range(9, 20)]
     cells, _ = checked(rows, form("no is consecutive", columns=columns))
     assert {cells[r, 1].status for r in range(1, 9)} == {"review"}
 

@@ -47,7 +47,8 @@ def test_a_rounded_mean() -> None:
 
 def test_a_mean_is_of_what_is_filled_in() -> None:
     constant, weights = value("2 * avg(q1..q4) + 3").resolved({"q1", "q3"})
-    assert (constant, weights) == (3, {Ref("q1"): 1, Ref("q3"): 1})
+    assert constant == 3
+    assert dict(weights) == {Ref("q1"): Fraction(1), Ref("q3"): Fraction(1)}
 
 
 def test_rules_in_words_and_units() -> None:
