@@ -63,7 +63,7 @@ def run_batch(
             run = _Run(journal, Desk(journal, engine, settings), root, name, trace)
             run.give_back()
             run.read(found, progress)
-        written = write_spreadsheets(journal, name, settings.outbox, writer)
+        written = write_spreadsheets(journal, name, settings, writer)
         return Summary(
             name,
             written,

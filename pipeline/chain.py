@@ -14,6 +14,7 @@ import cv2
 from pipeline.ann import Model, load_model
 from pipeline.errors import ModelError, ScanError
 from pipeline.files import write_atomically
+from pipeline.forms import Form, forms_in_use
 from pipeline.records import Failure, Image, Page, PageResult, Reading, ScanResult
 from pipeline.settings import Settings
 from pipeline.stages.clean import clean, draw_clean
@@ -85,7 +86,8 @@ def run_chain(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
 def read_scan(data: bytes, settings: Settings | None = None, trace: Path | None = None) -> ScanResult:
     """The bytes of a scan to readings, page by page. A page that can't be decoded ends the scan; those before it count.
 
-    Raises ModelError if the model can't be loaded; what is wrong with the scan itself is in the result.
+    Raises ModelError if the model can't be loaded, FormError if a form is wrong; what is wrong with the scan itself is in the
+    result.
     """
     settings = settings or Settings()
     kit = kit_of(settings)
@@ -111,18 +113,29 @@ def read_number(data: bytes, settings: Settings | None = None) -> Reading:
 
 
 def warm_up(settings: Settings) -> None:
-    """Loads the models, so that the first scan does not wait for them. Raises ModelError."""
+    """Loads the models and the forms, so that the first scan does not wait for them. Raises ModelError, FormError."""
     kit_of(settings)
 
 
 def kit_of(settings: Settings) -> Kit:
-    """What stages need: the settings and the models. Raises ModelError."""
-    return Kit(settings, model_of(settings), read_model(SHIPPED_READER) if SHIPPED_READER.is_file() else None)
+    """What stages need: the settings, the models and the forms. Raises ModelError, FormError."""
+    reader = read_model(SHIPPED_READER) if SHIPPED_READER.is_file() else None
+    return Kit(settings, model_of(settings), reader, forms_of(settings))
 
 
 def model_of(settings: Settings) -> Model:
     """The settings' model, or the one that ships with the package; loaded once a process. Raises ModelError."""
     return read_model(settings.model or SHIPPED_MODEL)
+
+
+@functools.lru_cache(maxsize=8)
+def _forms(folder: Path, name: str) -> tuple[Form, ...]:
+    return forms_in_use(folder, name)
+
+
+def forms_of(settings: Settings) -> tuple[Form, ...]:
+    """The forms that pages may be of; loaded once a process. Raises FormError."""
+    return _forms(settings.forms, settings.form)
 
 
 @functools.lru_cache(maxsize=2)

@@ -58,6 +58,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: bool, quiet: bool) -> 
 def _engine_options(command: Command) -> Command:
     """Options of the commands that read scans into spreadsheets."""
     for option in (
+        click.option("--form", metavar="NAME", help="The form of the sheets [default: recognised by their columns]."),
         click.option("--threshold", type=float, help="Readings less sure than this, 0 to 1, go to review."),
         click.option("--workers", type=int, help="Processes that read scans; 0 is one a core."),
         click.option("--state", type=_FOLDER, help="Folder of the journal [default: OUTPUT/.pipeline]."),
@@ -109,6 +110,50 @@ def watch(config: Path | None, /, once: bool, output: Path | None, **flags: obje
     for summary in summaries:
         print_summary(summary)
     _exit_with(once and any(summary.failed for summary in summaries))
+
+
+@cli.command()
+@click.argument("workbook", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="JOB.xlsx")
+@click.option("--state", type=_FOLDER, help="Folder of the journal [default: .pipeline beside the workbook].")
+@click.pass_obj
+def accept(config: Path | None, /, workbook: Path, state: Path | None) -> None:
+    """Take in what you corrected in a workbook, and write it anew.
+
+    Fill in "correct value" on the Review sheet, or overtype a number in a table; save, then run this. What the sheet's sums
+    make of your values is worked out again. Exit code 1 if something you typed could not be understood.
+    """
+    from pipeline.jobs import accept as accept_workbook
+    from pipeline.report import print_accepted
+
+    settings = load_settings({"outbox": workbook.absolute().parent, "state": state}, file=config)
+    taken, written = accept_workbook(workbook.absolute(), settings)
+    print_accepted(taken, written)
+    _exit_with(bool(taken.problems))
+
+
+@cli.group()
+def form() -> None:
+    """Descriptions of known sheets."""
+
+
+@form.command(name="new")
+@click.argument("scan", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this new file [default: print it]."
+)
+@click.pass_obj
+def new_form(config: Path | None, /, scan: Path, output: Path | None) -> None:
+    """Write a form for sheets like the one on SCAN: its columns, their types and widths, and the sums that it bears out."""
+    from pipeline.drafts import form_from
+    from pipeline.files import write_atomically
+
+    if output is not None and output.exists():
+        raise UsageError(f"{output} is there already", "Give another name, or remove it first.")
+    text = form_from(scan.read_bytes(), load_settings(file=config))
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomically(output, text.encode())
 
 
 @cli.command()

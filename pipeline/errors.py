@@ -10,6 +10,7 @@ PipelineError
 │   └── WorkerDied
 ├── UsageError           2  the command can't mean what it says
 ├── SettingsError        3  pipeline.toml, an environment variable or a flag is wrong
+│   └── FormError            a form in config/forms is wrong
 ├── ModelError           4  the trained network can't be loaded or saved
 ├── StateError           5  the journal can't be used
 ├── OutputError          6  a spreadsheet can't be written
@@ -91,6 +92,12 @@ class SettingsError(PipelineError):
 
     exit_code = 3
     default_remedy = "config/pipeline.toml in the project lists every setting with its default."
+
+
+class FormError(SettingsError):
+    """A form has a wrong key, type or rule; the message names file, line and key."""
+
+    default_remedy = "config/forms/marksheet.toml in the project explains what a form can say."
 
 
 class ModelError(PipelineError):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
+from pipeline.corrections import BESIDE, Taken, may_overwrite, take_edits, with_edits
 from pipeline.engine import Engine
-from pipeline.errors import PipelineError, UsageError
+from pipeline.errors import OutputError, PipelineError, UsageError
+from pipeline.folders import sha256_of
+from pipeline.forms import has_form
 from pipeline.journal import Journal, Scan, Totals
 from pipeline.records import Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
@@ -49,7 +53,13 @@ class Desk:
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
         self._in_hand[scan.source] = self._journal.start(scan)
-        self._engine.submit(Task(scan.source, self._settings, trace))
+        self._engine.submit(Task(scan.source, self._settings_for(scan), trace))
+
+    def _settings_for(self, scan: Scan) -> Settings:
+        """The settings of a scan: a job that is called as a form is has sheets of that form."""
+        if self._settings.form or not has_form(self._settings.forms, scan.job):
+            return self._settings
+        return replace(self._settings, form=scan.job)
 
     def collect(self, timeout: float | None = None) -> list[tuple[Scan, Answer]]:
         """The scans that have been read, with what was read; waits for the first as Engine.poll does. Commits nothing."""
@@ -59,7 +69,8 @@ class Desk:
     def commit(self, scan: Scan, answer: Answer) -> Scan:
         """Put what was read into the journal."""
         outcome: Outcome = "failed" if answer.result.failure else "done"
-        return self._journal.settle(scan, outcome, describe(answer.result), answer.result.pages, answer.sha256)
+        pages = with_edits(answer.result.pages, self._journal.edits(scan, answer.sha256), self._settings)
+        return self._journal.settle(scan, outcome, describe(answer.result), pages, answer.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +102,45 @@ def export(job: str, entries: Iterable[ScanEntry], outbox: Path) -> Written:
     return write_job(job, entries, outbox)
 
 
-def write_spreadsheets(journal: Journal, job: str, outbox: Path, writer: Writer = export) -> Written:
-    """Write a job's spreadsheets from the journal. Raises OutputError."""
+def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: Writer = export) -> Written:
+    """Write a job's spreadsheets from the journal, after taking in what people have changed in those that are there.
+
+    A workbook that is open, or whose changes can't be told, is left alone: the new ones go beside it, and the notes say so.
+    Raises OutputError, FormError.
+    """
+    outbox, beside = settings.outbox, BESIDE.format(job)
+    taken = [may_overwrite(journal, job, outbox / f"{name}.xlsx", settings) for name in (job, beside)]
+    notes = [f"{each.edits} values accepted from the workbook" for each in taken if each.edits]
+    notes += [problem for each in taken for problem in each.problems]
+    name = job
+    if taken[0].refusal:
+        name = beside
+        notes.append(f"{taken[0].refusal}; the new one is {beside}.xlsx")
+        if taken[1].refusal:
+            raise OutputError(f"{taken[1].refusal}, and so is {job}.xlsx")
     version = journal.version(job)  # before the entries are read: what comes in between is for the next time
-    written = writer(job, journal.entries(job), outbox)
+    written = writer(name, journal.entries(job), outbox)
     journal.written(job, version)
-    return written
+    with suppress(OSError):
+        journal.has_workbook(job, sha256_of(Path(written.workbook)))
+    if name == job and not taken[1].refusal:
+        for suffix in (".xlsx", ".csv", ".readings.csv"):  # what they held is in the journal, and in the new ones
+            (outbox / f"{beside}{suffix}").unlink(missing_ok=True)
+    return replace(written, notes=tuple(notes))
+
+
+def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple[Taken, Written]:
+    """Take in what a person changed in JOB.xlsx, and write the job's spreadsheets anew.
+
+    Raises UsageError if the workbook can't be read or is of no job, StateError, OutputError, FormError.
+    """
+    name = workbook.stem
+    job = name.removesuffix(BESIDE.format(""))
+    with Journal(settings.state_folder) as journal:
+        taken = take_edits(journal, job, workbook, settings)
+        if not taken.refusal:
+            journal.has_workbook(job, sha256_of(workbook))
+        return taken, write_spreadsheets(journal, job, settings, writer)
 
 
 def describe(result: ScanResult) -> str:

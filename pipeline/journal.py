@@ -1,4 +1,4 @@
-"""What was read, in SQLite: scans by content, their states, pages and readings. The only place that knows the schema.
+"""What was read, in SQLite: scans by content, their states, pages and readings. The only place that asks the database.
 
 The journal is the truth; spreadsheets are views of it. One process may write while others read; each change is one transaction
 that is on the disk when the call returns.
@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,7 +22,9 @@ from pipeline.database import Database
 from pipeline.errors import StateError
 from pipeline.files import natural_key
 from pipeline.folders import Stamp
-from pipeline.records import TEXT_REASON, Box, CellReading, Outcome, PageResult, ScanEntry
+from pipeline.records import TEXT_REASON, Edit, Outcome, PageResult, ScanEntry
+from pipeline.rows import cell_of, notes_of_json, notes_to_json, reading_row
+from pipeline.schema import MIGRATIONS
 
 FILE_NAME = "journal.sqlite"
 
@@ -39,75 +41,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     "filed": frozenset({"waiting"}),
 }
 
-#: What makes each version of the schema from the one before; the version is kept in SQLite's user_version.
-_MIGRATIONS = (
-    (
-        """
-        CREATE TABLE jobs (
-            job TEXT PRIMARY KEY,
-            version INTEGER NOT NULL DEFAULT 0,  -- counts the changes to what the spreadsheets show
-            written INTEGER NOT NULL DEFAULT 0  -- the version that they were last written from
-        ) WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE scans (
-            id INTEGER PRIMARY KEY,
-            job TEXT NOT NULL,
-            root BLOB NOT NULL,      -- folder it was found in: an inbox or a backlog
-            file TEXT NOT NULL,      -- path as the user knows it
-            source BLOB NOT NULL,    -- absolute path of the file now; paths are bytes, for not all are text
-            target BLOB,             -- where the original is being moved to
-            size INTEGER NOT NULL,
-            mtime_ns INTEGER NOT NULL,
-            sha256 TEXT NOT NULL,    -- empty if the bytes could not be had
-            state TEXT NOT NULL,
-            outcome TEXT,            -- of the last time it was read; stays until it has been read again
-            message TEXT NOT NULL DEFAULT '',
-            attempts INTEGER NOT NULL DEFAULT 0,
-            added REAL NOT NULL,     -- seconds since 1970
-            started REAL,
-            finished REAL,
-            UNIQUE (job, file)
-        )
-        """,
-        "CREATE INDEX scans_by_source ON scans (source)",
-        "CREATE INDEX scans_by_content ON scans (job, sha256)",
-        "CREATE INDEX scans_by_state ON scans (root, state)",
-        """
-        CREATE TABLE pages (
-            scan INTEGER NOT NULL REFERENCES scans ON DELETE CASCADE,
-            page INTEGER NOT NULL,
-            note TEXT NOT NULL,
-            seconds TEXT NOT NULL,   -- JSON: stage to seconds
-            PRIMARY KEY (scan, page)
-        ) WITHOUT ROWID
-        """,
-        """
-        CREATE TABLE readings (
-            scan INTEGER NOT NULL,
-            page INTEGER NOT NULL,
-            position INTEGER NOT NULL,
-            "table" INTEGER NOT NULL,
-            "row" INTEGER NOT NULL,
-            "column" INTEGER NOT NULL,
-            name TEXT NOT NULL,
-            value TEXT NOT NULL,
-            text TEXT NOT NULL,
-            confidence REAL NOT NULL,
-            status TEXT NOT NULL,
-            reason TEXT NOT NULL,
-            x INTEGER NOT NULL,
-            y INTEGER NOT NULL,
-            width INTEGER NOT NULL,
-            height INTEGER NOT NULL,
-            PRIMARY KEY (scan, page, position),
-            FOREIGN KEY (scan, page) REFERENCES pages ON DELETE CASCADE
-        ) WITHOUT ROWID
-        """,
-    ),
+_READING_COLUMNS = (
+    '"table", "row", "column", name, value, text, confidence, status, reason, x, y, width, height, kind, candidates, picture'
 )
-
-_READING_COLUMNS = '"table", "row", "column", name, value, text, confidence, status, reason, x, y, width, height'
 _SCAN_COLUMNS = "id, job, root, file, source, target, size, mtime_ns, sha256, state, outcome, message, attempts"
 
 
@@ -147,7 +83,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / FILE_NAME, _MIGRATIONS)
+        self._database = Database(folder / FILE_NAME, MIGRATIONS)
 
     def close(self) -> None:
         self._database.close()
@@ -222,21 +158,35 @@ class Journal:
         changes = {"sha256": sha256} if sha256 else {}
         with self._database.transaction():
             settled = self._enter(scan, "settled", outcome=outcome, message=message, finished=time.time(), **changes)
-            self._database.change("DELETE FROM pages WHERE scan = ?", scan.id)
-            self._database.insert_many(
-                "INSERT INTO pages VALUES (?, ?, ?, ?)",
-                ((scan.id, page.number, page.note, json.dumps(dict(page.seconds))) for page in pages),
-            )
-            self._database.insert_many(
-                f"INSERT INTO readings VALUES ({', '.join('?' * 16)})",
-                (
-                    (scan.id, page.number, position, *_reading_row(reading))
-                    for page in pages
-                    for position, reading in enumerate(page.readings)
-                ),
-            )
-            self._changed(scan.job)
+            self._put(settled, pages)
         return settled
+
+    def put(self, scan: Scan, pages: Sequence[PageResult]) -> None:
+        """Replace the readings of a scan that has been read: a person has said something of them."""
+        with self._database.transaction():
+            self._put(self._get(scan.id), pages)
+
+    def pages(self, scan: Scan) -> tuple[PageResult, ...]:
+        """What was read of a scan."""
+        with self._database.reported(), closing(self._database.connect()) as database:
+            return _pages(database, scan.id)
+
+    def enter(self, scan: Scan, edits: Iterable[Edit]) -> None:
+        """Keep what a person said of cells of a scan. It counts for its present content, whenever that is read again."""
+        with self._database.transaction():
+            self._database.insert_many(
+                "INSERT OR REPLACE INTO edits VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                ((scan.id, scan.sha256, e.page, e.table, e.row, e.column, e.value, time.time()) for e in edits),
+            )
+
+    def edits(self, scan: Scan, sha256: str = "") -> list[Edit]:
+        """What people said of the cells of a scan with that content, or with the content that it has now."""
+        rows = self._database.query(
+            'SELECT page, "table", "row", "column", value FROM edits WHERE scan = ? AND sha256 = ?',
+            scan.id,
+            sha256 or scan.sha256,
+        )
+        return [Edit(*row) for row in rows]
 
     def move(self, scan: Scan, target: Path) -> Scan:
         """A settled scan's original is about to be moved to `target`."""
@@ -276,9 +226,11 @@ class Journal:
         """
         with self._database.reported(), closing(self._database.connect()) as database:
             database.execute("BEGIN")  # on a connection of its own: it sees one moment, whatever is committed meanwhile
-            rows = database.execute("SELECT file, id, outcome, message FROM scans WHERE job = ? AND outcome NOT NULL", (job,))
-            for file, id_, outcome, message in sorted(rows, key=lambda row: natural_key(row[0])):
-                yield ScanEntry(file, outcome, message, _pages(database, id_))
+            rows = database.execute(
+                "SELECT file, id, outcome, message, source FROM scans WHERE job = ? AND outcome NOT NULL", (job,)
+            )
+            for file, id_, outcome, message, source in sorted(rows, key=lambda row: natural_key(row[0])):
+                yield ScanEntry(file, outcome, message, _pages(database, id_), os.fsdecode(source))
 
     def totals(self, job: str) -> Totals:
         """How much has been read in a job."""
@@ -313,7 +265,38 @@ class Journal:
         )
         return [job for (job,) in rows]
 
+    def files(self, job: str) -> list[str]:
+        """The names of the job's scans that have an outcome."""
+        rows = self._database.query("SELECT file FROM scans WHERE job = ? AND outcome NOT NULL", job)
+        return [file for (file,) in rows]
+
+    def workbook(self, job: str) -> str:
+        """SHA-256 of the job's workbook as it was last written; empty if it was not."""
+        found = self._database.query("SELECT workbook FROM jobs WHERE job = ?", job)
+        return str(found[0][0]) if found else ""
+
+    def has_workbook(self, job: str, sha256: str) -> None:
+        """The job's workbook has been written, with that content."""
+        with self._database.transaction():
+            self._database.change("UPDATE jobs SET workbook = ? WHERE job = ?", sha256, job)
+
     # -- underneath
+
+    def _put(self, scan: Scan, pages: Sequence[PageResult]) -> None:
+        self._database.change("DELETE FROM pages WHERE scan = ?", scan.id)
+        self._database.insert_many(
+            "INSERT INTO pages VALUES (?, ?, ?, ?, ?)",
+            ((scan.id, page.number, page.note, json.dumps(dict(page.seconds)), notes_to_json(page.tables)) for page in pages),
+        )
+        self._database.insert_many(
+            f"INSERT INTO readings VALUES ({', '.join('?' * 19)})",
+            (
+                (scan.id, page.number, position, *reading_row(reading))
+                for page in pages
+                for position, reading in enumerate(page.readings)
+            ),
+        )
+        self._changed(scan.job)
 
     def _enter(self, scan: Scan, state: State, **changes: object) -> Scan:
         """Change a scan's state, if the table allows it and nobody else has changed it meanwhile."""
@@ -351,20 +334,11 @@ def _scan(row: tuple[Any, ...]) -> Scan:
     return Scan(id_, job, *places, Stamp(size, mtime_ns), *rest)
 
 
-def _reading_row(cell: CellReading) -> tuple[object, ...]:
-    # int and float: NumPy's own numbers are strangers to SQLite
-    place = (int(cell.table), int(cell.row), int(cell.column))
-    box = (int(cell.box.x), int(cell.box.y), int(cell.box.width), int(cell.box.height))
-    return (*place, cell.name, cell.value, cell.text, float(cell.confidence), cell.status, cell.reason, *box)
-
-
 def _pages(database: sqlite3.Connection, scan: int) -> tuple[PageResult, ...]:
     rows = database.execute(f"SELECT page, {_READING_COLUMNS} FROM readings WHERE scan = ? ORDER BY page, position", (scan,))
-    readings = {page: tuple(_cell(row) for row in cells) for page, cells in groupby(rows, lambda row: row[0])}
-    pages = database.execute("SELECT page, note, seconds FROM pages WHERE scan = ? ORDER BY page", (scan,))
-    return tuple(PageResult(page, readings.get(page, ()), note, json.loads(seconds)) for page, note, seconds in pages)
-
-
-def _cell(row: tuple[Any, ...]) -> CellReading:
-    _page, table, row_, column, name, value, text, confidence, status, reason, *box = row
-    return CellReading(table, row_, column, name, value, text, confidence, status, reason, Box(*box))
+    readings = {page: tuple(cell_of(row[1:]) for row in cells) for page, cells in groupby(rows, lambda row: row[0])}
+    pages = database.execute("SELECT page, note, seconds, tables FROM pages WHERE scan = ? ORDER BY page", (scan,))
+    return tuple(
+        PageResult(page, readings.get(page, ()), note, json.loads(seconds), notes_of_json(tables))
+        for page, note, seconds, tables in pages
+    )

@@ -24,6 +24,8 @@ Matrix = NDArray[np.float64]
 Status = Literal["ok", "corrected", "verified", "blank", "review", "unreadable"]
 #: The reason given for writing that is no number and is passed on as its picture (names, headings).
 TEXT_REASON = "text, not a number"
+#: The reason given for a value that a person entered.
+ENTERED_REASON = "entered by a person"
 #: What is in a cell: a number, a grade, nothing, a mark that is no number (a dash for nil), writing that is neither, ink that
 #: nothing fits.
 Kind = Literal["number", "grade", "blank", "mark", "text", "unreadable"]
@@ -194,13 +196,54 @@ class CellReading:
     text: str  # what was read, marks that say nothing left out
     confidence: float  # 0 to 1
     status: Status
-    reason: str  # why a person should look, empty if none need to
+    reason: str  # why a person should look, or what changed or confirmed the value; empty if there is nothing to say
     box: Box  # page pixels
+    kind: Kind = "number"
+    candidates: tuple[tuple[str, float], ...] = ()  # texts as read from the ink alone, and their probabilities; best first
+    picture: bytes = field(default=b"", repr=False)  # PNG of a cell that a person may want to see
 
     @property
     def is_text(self) -> bool:
         """Whether it is writing that is passed on, not a number in doubt."""
         return self.status == "review" and self.reason == TEXT_REASON
+
+    @property
+    def is_entered(self) -> bool:
+        """Whether a person has said what it is."""
+        return self.status in ("verified", "blank") and self.reason == ENTERED_REASON
+
+
+#: holds: the sheet adds up here. mistake: everything is read for sure, and it does not. open: a cell in it is in doubt.
+SumState = Literal["holds", "mistake", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class SumCheck:
+    """One place where the paper should add up: the cell (row, column) is to be `constant` + Σ weight · cell over `terms`.
+
+    `digits` is how many decimals that is rounded to, None if it is exact; `expected` is what it comes to, empty if a cell of it
+    has no number.
+    """
+
+    rule: str
+    row: int
+    column: int
+    terms: tuple[tuple[int, int, float], ...]  # row, column, weight
+    constant: float
+    digits: int | None
+    state: SumState
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableNote:
+    """What is known of one table of a page: the form it was taken for, and the rules, given by that or found in the numbers."""
+
+    table: int
+    form: str = ""
+    rules: tuple[str, ...] = ()
+    are_found: bool = False
+    checks: tuple[SumCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +254,18 @@ class PageResult:
     readings: tuple[CellReading, ...]
     note: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)  # stage → time
+    tables: tuple[TableNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person said that a cell of a scan holds; an empty value is a blank."""
+
+    page: int
+    table: int
+    row: int
+    column: int
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +298,7 @@ class ScanEntry:
     outcome: Outcome
     message: str  # the failure and its remedy, what it duplicates, a page's note
     pages: tuple[PageResult, ...]
+    source: str = field(default="", compare=False)  # absolute path of the original, empty if that is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,3 +308,4 @@ class Written:
     readings_csv: str
     table_csv: str
     workbook: str
+    notes: tuple[str, ...] = ()  # what a person should know about it

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from pipeline.corrections import Taken
 from pipeline.errors import OutputError
 from pipeline.folders import shown
 from pipeline.jobs import Summary
+from pipeline.records import Written
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -101,8 +103,18 @@ def print_summary(summary: Summary) -> None:
     if totals.text:
         look += f", {totals.text} with text that is not read"
     click.echo(f"{_count(totals.scans, 'scan')}, {_count(totals.pages, 'page')}, {_count(totals.cells, 'cell')}; {look}")
+    for note in summary.written.notes:
+        click.echo(f"  {line_safe(note)}")
     for path in (summary.written.workbook, summary.written.table_csv, summary.written.readings_csv):
         click.echo(f"  {line_safe(path)}")
+
+
+def print_accepted(taken: Taken, written: Written) -> None:
+    """Tell what came of a workbook's corrections, on stdout; what could not be understood cell by cell."""
+    click.echo(f"{_count(taken.edits, 'value')} accepted")
+    for problem in (*taken.problems, *written.notes):
+        click.echo(f"  {line_safe(problem)}")
+    click.echo(f"  {line_safe(written.workbook)}")
 
 
 def _extras(summary: Summary) -> list[tuple[int, str]]:

@@ -21,22 +21,28 @@ FOUNDATION = ("errors", "records", "settings", "files", "folders")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # what starts it all
     "__main__": ("cli",),
-    "cli": ("", "backlog", "intake", "report", "training.command", "errors", "settings"),
+    "cli": ("", "backlog", "drafts", "files", "intake", "jobs", "report", "training.command", "errors", "settings"),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
     # what the commands call
-    "report": ("jobs", *FOUNDATION),
+    "report": ("jobs", "corrections", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
     "intake": ("jobs", "engine", "journal", "lock", *FOUNDATION),
-    "jobs": ("engine", "worker", "journal", "export", *FOUNDATION),
+    "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
+    "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
+    "drafts": ("chain", "forms", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
     "worker": ("chain", *FOUNDATION),
-    "chain": ("stages", "ann", *FOUNDATION),
-    "stages": ("ann", *FOUNDATION),
+    "chain": ("stages", "forms", "ann", *FOUNDATION),
+    "stages": ("arithmetic", "forms", "ann", *FOUNDATION),
+    "arithmetic": ("forms", *FOUNDATION),
+    "forms": ("errors",),  # data and its loading
     "stages.pdf_renderer": (),  # runs as a script of its own
     "ann": ("errors",),  # usable by itself
     # where it is kept and written
-    "journal": ("database", "lock", *FOUNDATION),
+    "journal": ("database", "rows", "schema", "lock", *FOUNDATION),
+    "rows": ("records",),
+    "schema": ("records",),
     "database": ("errors",),
     "lock": ("errors",),
     "export": FOUNDATION,
@@ -55,15 +61,21 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "cli": ("click",),
     "report": ("click",),
     "jobs": (),
+    "drafts": (),
+    "corrections": (),
     "backlog": (),
     "intake": ("watchdog",),
     "engine": (),
     "worker": ("cv2",),
     "chain": ("cv2",),
     "stages": ("cv2", "numpy"),
+    "arithmetic": ("numpy",),
+    "forms": (),
     "stages.pdf_renderer": ("cv2", "numpy", "pypdfium2"),
     "ann": ("numpy",),
     "journal": (),
+    "rows": (),
+    "schema": (),
     "database": (),
     "lock": (),
     "export": ("openpyxl", "pandas"),

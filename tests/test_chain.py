@@ -15,7 +15,7 @@ import pytest
 
 import pipeline
 from pipeline import chain
-from pipeline.chain import CHAIN, model_of, read_page, read_scan
+from pipeline.chain import CHAIN, kit_of, read_page, read_scan
 from pipeline.records import Image, Page, PageResult
 from pipeline.settings import Settings
 from pipeline.stages.kit import Kit
@@ -45,7 +45,7 @@ def scan() -> Image:
 
 
 def kit() -> Kit:
-    return Kit(Settings(), model_of(Settings()))
+    return kit_of(Settings())
 
 
 @cache

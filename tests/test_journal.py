@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import StateError
@@ -76,6 +76,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Journal, 
         yield journal, (f"job {number}" for number in itertools.count())
 
 
+@settings(deadline=None)
 @given(pages, texts)
 def test_an_entry_comes_back_exactly(
     shared: tuple[Journal, Iterator[str]], pages: tuple[PageResult, ...], message: str

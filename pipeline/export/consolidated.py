@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.export.text import safe_text
-from pipeline.records import CellReading, ScanEntry
+from pipeline.records import CellReading, ScanEntry, TableNote
 
 if TYPE_CHECKING:
     from _csv import Writer
@@ -25,16 +25,28 @@ class Line:
     row: int
     table: int
     cells: Mapping[int, CellReading]  # by column
+    note: TableNote  # of its table
+    width: int  # columns of its table
+    source: str = ""  # path of the original
+
+    @property
+    def shape(self) -> str:
+        """What tables that belong on one sheet have in common: their form, else their number of columns."""
+        return self.note.form or f"{self.width} columns"
 
 
 def paper_rows(scan: ScanEntry) -> Iterator[Line]:
     """The rows of a scan from top to bottom, blank ones included."""
     for page in scan.pages:
         rows: dict[tuple[int, int], dict[int, CellReading]] = {}
+        widths: dict[int, int] = {}
         for reading in page.readings:
             rows.setdefault((reading.table, reading.row), {})[reading.column] = reading
+            widths[reading.table] = max(widths.get(reading.table, 0), reading.column)
+        notes = {note.table: note for note in page.tables}
         for table, row in sorted(rows):
-            yield Line(scan.file, page.number, row, table, rows[table, row])
+            note = notes.get(table) or TableNote(table)
+            yield Line(scan.file, page.number, row, table, rows[table, row], note, widths[table], scan.source)
 
 
 def shown(reading: CellReading) -> str:

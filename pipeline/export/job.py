@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 from pipeline.errors import UsageError
 from pipeline.export.consolidated import write_consolidated
+from pipeline.export.edition import Hashed
 from pipeline.export.readings import HEADER, csv_writer, write_readings
 from pipeline.export.spool import Spool
 from pipeline.export.survey import Survey
@@ -34,17 +35,20 @@ def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
     with ExitStack() as stack:
         workbook, table, readings = stack.enter_context(atomic_files(paths))
         spool = stack.enter_context(Spool())
-        survey = _read_once(scans, spool, readings)
+        hashed = Hashed(readings)
+        survey = _read_once(scans, spool, hashed)
+        if not survey.is_ascii:
+            table.write(codecs.BOM_UTF8)  # Excel takes a CSV without it for one in the local code page
         with csv_writer(table) as writer:
             write_consolidated(writer, survey.columns, spool)
         from pipeline.export.workbook import write_workbook  # openpyxl takes a quarter of a second to load
 
         with reported(paths[0]):  # openpyxl writes temporary files of its own
-            write_workbook(workbook, survey, spool)
+            write_workbook(workbook, survey, spool, hashed.edition)
     return Written(readings_csv=str(paths[2]), table_csv=str(paths[1]), workbook=str(paths[0]))
 
 
-def _read_once(scans: Iterable[ScanEntry], spool: Spool, readings: BinaryIO) -> Survey:
+def _read_once(scans: Iterable[ScanEntry], spool: Spool, readings: Hashed) -> Survey:
     """Everything that can be done while the scans pass by; the rest needs to know the widest table."""
     survey = Survey()
     with csv_writer(readings) as writer:

@@ -6,7 +6,8 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from io import BufferedIOBase
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pipeline.export.text import safe_text
 from pipeline.records import ScanEntry
@@ -22,9 +23,9 @@ HEADER = (
 
 
 @contextmanager
-def csv_writer(stream: BinaryIO) -> Iterator[Writer]:
+def csv_writer(stream: BinaryIO | BufferedIOBase) -> Iterator[Writer]:
     """A CSV writer on `stream`, which stays open: UTF-8 without BOM, lines end in a line feed."""
-    text = io.TextIOWrapper(stream, "utf-8", newline="")
+    text = io.TextIOWrapper(cast(BinaryIO, stream), "utf-8", newline="")
     try:
         yield csv.writer(text, lineterminator="\n")
     finally:

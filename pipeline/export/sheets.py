@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,17 @@ class Column:
 class Listing:
     """A sheet under construction; when it is full, the list goes on in "Table 2", "Table 3" …"""
 
-    def __init__(self, book: Workbook, title: str, columns: Sequence[Column], frozen: str = "A2", colour: str = "") -> None:
+    def __init__(
+        self,
+        book: Workbook,
+        title: str,
+        columns: Sequence[Column],
+        frozen: str = "A2",
+        colour: str = "",
+        finish: Callable[[Any, int], None] | None = None,
+    ) -> None:
+        """`finish` is called with each sheet and its number of rows before it is closed."""
+        self._finish = finish
         self._book, self._title, self._columns, self._frozen, self._colour = book, title, columns, frozen, colour
         self._parts = 0
         self._begin()
@@ -48,13 +58,27 @@ class Listing:
             self._begin()
         return self._pen
 
-    def append(self, row: list[Cell]) -> None:
-        """Add a row, made with the pen."""
+    @property
+    def row(self) -> int:
+        """The number of the next row on its sheet."""
+        return self._rows + 1
+
+    @property
+    def sheet(self) -> Any:  # noqa: ANN401 openpyxl's write-only sheets have no public type
+        """The sheet that the last pen was of, for what stands on it beside rows."""
+        return self._sheet
+
+    def append(self, row: list[Cell], height: float = 0.0) -> None:
+        """Add a row, made with the pen; its height in points, if it has one of its own."""
+        if height:
+            self._sheet.row_dimensions[self._rows + 1].height = height
         self._sheet.append(row)
         self._rows += 1
 
     def end(self) -> None:
         """Close the sheet: it takes no more rows."""
+        if self._finish:
+            self._finish(self._sheet, self._rows)
         self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._columns))}{self._rows}"
         self._sheet.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from openpyxl.cell import Cell, WriteOnlyCell
@@ -22,12 +23,16 @@ COLOURS: dict[str, tuple[str, str]] = {
     "verified": ("E2EFDA", "375623"),
     "input": ("FFFDE7", "000000"),
     "quiet": ("", "7F7F7F"),
+    "sum": ("EDEDED", "404040"),
+    "difference": ("F8CBAD", "843C0C"),
+    "link": ("", "0563C1"),
     "text": ("F2F2F2", "7F7F7F"),
 }
 _LINE, _STRONG_LINE = Side(style="thin", color="D0D0D0"), Side(style="thin", color="404040")
 _NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?", re.ASCII)
 #: Excel keeps 15 digits; a number of more would change without a word.
 MOST_DIGITS = 15
+_LONGEST_LINK = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,14 @@ def number(text: str) -> tuple[int | float, str] | None:
     return value, f"{shape}.{'0' * len(decimals)}" if decimals else shape
 
 
+def file_link(path: str) -> str:
+    """The address of a file; empty if its path is not absolute, or longer than Excel takes."""
+    if not path or not Path(path).is_absolute():
+        return ""
+    address = Path(path).as_uri()
+    return address if len(address) <= _LONGEST_LINK else ""
+
+
 class Pen:
     """Makes the cells of one sheet. Remembers each look, since openpyxl takes longer to style a cell than to write it."""
 
@@ -92,6 +105,20 @@ class Pen:
         if found is None:
             return self.text(text, look)
         return self._cell(found[0], replace(look, number_format=found[1]))
+
+    def formula(self, formula: str, look: Look) -> Cell:
+        """A live formula of our own making; never anything that was read or given."""
+        cell = self._cell(None, look)
+        cell.value = formula
+        return cell
+
+    def link(self, text: str, path: str, look: Look) -> Cell:
+        """Text that opens a file, if its path is known."""
+        target = file_link(path)
+        cell = self.text(text, replace(look, colour="link") if target else look)
+        if target:
+            cell.hyperlink = target
+        return cell
 
     def comment(self, cell: Cell, text: str) -> None:
         """Attach a note that shows when the mouse is over the cell."""

@@ -248,7 +248,7 @@ class Watcher:
         for job in jobs:
             start = time.monotonic()
             try:
-                self._written[job] = write_spreadsheets(self._journal, job, self._settings.outbox, self._writer)
+                self._written[job] = write_spreadsheets(self._journal, job, self._settings, self._writer)
             except OutputError as error:
                 logger.error("%s", error)
                 errors.append(error)

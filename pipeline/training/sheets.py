@@ -47,16 +47,18 @@ def mark_sheet(
     blank_rows: Collection[int] = (),
     blank_columns: Collection[int] = (),
     blank_share: float = 0.0,
+    totals: bool = False,
 ) -> SheetSpec:
     """Printed roll number and name, handwritten marks of up to 20 with some halves, and their total.
 
     Pupils in `blank_rows` (from 0) have no marks; no pupil has any for the questions in `blank_columns` (from 0); of the other
-    marks `blank_share` are missing.
+    marks `blank_share` are missing. With `totals`, a last row adds up each column.
     """
     answers = tuple(Column(f"Q{question + 1}", 88 / questions) for question in range(questions))
     columns = (Column("Roll", 16, "printed"), Column("Name", 44, "text"), *answers, Column("Total", 24))
     first = int(rng.integers(1, 60))
     lines = []
+    sums = np.zeros(questions + 1, np.int64)
     for row in range(rows):
         name = f"{_LAST[rng.integers(len(_LAST))]}, {_FIRST[rng.integers(len(_FIRST))]}"
         halves = np.minimum(rng.integers(0, 21, questions) * 2 + (rng.random(questions) < 0.2), 40)
@@ -65,6 +67,9 @@ def mark_sheet(
         marks = [_mark(int(h)) if there else "" for h, there in zip(halves, present, strict=True)]
         total = _mark(int(halves[present].sum())) if present.any() else ""
         lines.append((f"{first + row:03d}", name, *marks, total))
+        sums += [*np.where(present, halves, 0), halves[present].sum()]
+    if totals:
+        lines.append(("", "Total", *(_mark(int(value)) for value in sums)))
     return SheetSpec(title, columns, tuple(lines))
 
 

@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.chain import model_of, read_page
+from pipeline.chain import kit_of, read_page
 from pipeline.records import Page, PageResult
 from pipeline.settings import Settings
-from pipeline.stages.kit import Kit
 from pipeline.training.defects import Defects, age
 from pipeline.training.pages import RenderedSheet, render_sheet
 from pipeline.training.sheets import mark_sheet
@@ -83,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--pages", type=int, default=4, help="sheets a condition")
     pages = parser.parse_args().pages
-    kit = Kit(Settings(), model_of(Settings()))
+    kit = kit_of(Settings())
     stages: Counter[str] = Counter()
     print(f"{'':16}{'found %':>9}{'exact %':>9}{'accepted wrong %':>18}{'review %':>10}{'s/page':>8}")
     for name, dpi, defects in conditions():
