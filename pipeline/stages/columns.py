@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.records import CleanPage, Image
 from pipeline.stages.grid import Grid, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
-from pipeline.stages.rulings import Curve, Ruling, find_pale_rulings, without_rulings
+from pipeline.stages.rulings import Curve, Ruling, as_inked, find_pale_rulings, without_rulings
 from pipeline.stages.straight import Straight
 
 #: The longest ruling is so many character heights long, the others this share of it, and they run beside it for most of it.
@@ -51,7 +51,8 @@ class PaleRulings:
         upright, down = find_pale_rulings(
             np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width
         )
-        level = [r for r in level if r.length > _UNDERLINE * character]
+        # a sum's underline is blurred into the digits upon it; a column's ruling must go all of it, or is read as ones
+        level = [as_inked(r, thin) for r in level if r.length > _UNDERLINE * character]
         upright = [r for r in upright if r.length > _PIECE * character and not _is_edge(r, page)]
         image = np.maximum(across, down.T)
         return PaleRulings(level, upright, image, without_rulings(thin, level, upright, page.stroke_width))

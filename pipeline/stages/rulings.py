@@ -82,7 +82,7 @@ def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) 
     lines = with_faint_lines(ink, grey, character, stroke)
     dark = darker(grey, stroke)
     rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _FOUND * r.length]
-    return [as_inked(r, ink) for r in rulings if drawn_share(dark, r) > _DRAWN], lines
+    return [r for r in rulings if drawn_share(dark, r) > _DRAWN], lines
 
 
 def with_faint_lines(ink: Image, grey: Image, character: float, stroke: float) -> Image:
