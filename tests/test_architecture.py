@@ -21,7 +21,19 @@ FOUNDATION = ("errors", "records", "settings", "files", "folders")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # what starts it all
     "__main__": ("cli",),
-    "cli": ("", "backlog", "drafts", "files", "intake", "jobs", "report", "training.command", "errors", "settings"),
+    "cli": (
+        "",
+        "backlog",
+        "drafts",
+        "files",
+        "intake",
+        "jobs",
+        "report",
+        "training.command",
+        "training.numbers",
+        "errors",
+        "settings",
+    ),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
