@@ -6,7 +6,7 @@ Columns are typed by their content: a column holds numbers, or grades, or text t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,6 +21,10 @@ from pipeline.stages.kit import Kit
 from pipeline.stages.labels import ABSENT, GRADE, grade_labels, number_labels
 from pipeline.stages.texts import value_of
 
+#: A stroke that is longer than this share of its cell's height, and so thin for its length, may be a ruling; then a reading is
+#: not surer than this.
+_THROUGH, _THIN = 0.92, 0.3
+_DOUBT = 0.5
 #: Letters that are less likely than this are not taken for AB.
 _ABSENT = float(np.log(0.3))
 #: The lead of a text that stands alone.
@@ -60,7 +64,10 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     for cell, candidates in zip(cells, numbers, strict=True):
         kind = kinds[cell.lattice.table, cell.lattice.cell.column]
         may_be_heading = cell.lattice.cell.row == 1 and len(cells) > 1
-        readings.append(_reading(cell, kind, cell.grades if kind == "grade" else candidates, may_be_heading, calibration))
+        reading = _reading(cell, kind, cell.grades if kind == "grade" else candidates, may_be_heading, calibration)
+        if len(cells) > 1 and _has_line(cell.lattice):
+            reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
+        readings.append(reading)
     return ReadPage(page.segmented, tuple(readings))
 
 
@@ -153,6 +160,14 @@ def _reading(
     given = evidence(best.lattice, lead, best.strip if cell.has_strip and kind == "number" else None)
     sure = confidence(given, calibration)
     return Reading(kind, best.text, value_of(best.text), sure, alternatives, best.lattice, lead, given)
+
+
+def _has_line(lattice: Lattice) -> bool:
+    """Whether a thin stroke runs through the cell from top to bottom: a ruling or the paper's edge, more likely than a 1."""
+    corners = lattice.cell.corners
+    height = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
+    whole = [s.box for s in lattice.segments if s.last - s.first == 1]
+    return any(box.height > _THROUGH * height and box.width < _THIN * box.height for box in whole)
 
 
 def _mark(lattice: Lattice, height: float) -> str:

@@ -146,6 +146,14 @@ def test_touching_digits_are_taken_apart() -> None:
     assert alone(digit("3", 0.97), second).text == "38"
 
 
+def test_a_stroke_through_the_whole_cell_is_in_doubt() -> None:
+    """A ruling, or the edge of the paper, that was not erased reads as a perfect 1."""
+    line = Ink({"1": 0.999}, width=4, height=58, down=-14)
+    assert among(line).confidence <= 0.5
+    assert among(*written("6"), line).confidence <= 0.5
+    assert among(digit("1", 0.999)).confidence > 0.9
+
+
 def test_ab_in_a_column_of_numbers_is_a_mark() -> None:
     reading = among(Ink({"A": 0.9, "4": 0.05}), Ink({"B": 0.85, "8": 0.1}))
     assert (reading.kind, reading.text, reading.value) == ("mark", "AB", "")
