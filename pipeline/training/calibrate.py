@@ -32,7 +32,7 @@ def calibrated(model: Model, handwriting: Handwriting, sheets: int = 40, seed: i
     return _with(model, dict(zip(names_of(with_strip=False), fit_logistic(features, right), strict=True)))
 
 
-def calibrated_reader(reader: Model, model: Model, handwriting: Handwriting, sheets: int = 80, seed: int = 11) -> Model:
+def calibrated_reader(reader: Model, model: Model, handwriting: Handwriting, sheets: int = 60, seed: int = 11) -> Model:
     """The reader with how much its word and that of `model`, digit by digit, count, and coefficients for their confidence."""
     pages = list(_scored(Kit(Settings(), model, reader), handwriting, sheets, seed))
     weights = fit_weights([choice for page, truth in pages for choice in _choices(page, truth)])
