@@ -159,6 +159,8 @@ def _reading(
     lead = likely[0] - likely[1] if len(likely) > 1 else _ALONE
     given = evidence(best.lattice, lead, best.strip if cell.has_strip and kind == "number" else None)
     sure = confidence(given, calibration)
+    if not lattice.segments:  # too much ink to be cut apart: nobody has confirmed what the sweep says
+        sure = min(sure, _DOUBT)
     return Reading(kind, best.text, value_of(best.text), sure, alternatives, best.lattice, lead, given)
 
 

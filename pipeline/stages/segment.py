@@ -22,6 +22,8 @@ from pipeline.stages.seams import cut_apart
 
 #: A character is made of at most this many pieces; a number of at most that many.
 _MOST_MERGED, _MOST_PIECES = 5, 28
+#: Among more than so many pieces of security print or dirt not even a number could be found.
+_MOST_SPECKS = 300
 
 
 def segment(page: TabledPage, kit: Kit) -> SegmentedPage:
@@ -163,9 +165,9 @@ def _without_strays(ink: list[Piece], height: float) -> list[Piece]:
 def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height: float) -> Lattice:
     if not ink:
         return Lattice(cell, table, (), ())
+    whole = _soft_ink(page, ink)[2] if len(ink) <= _MOST_SPECKS else None
     if len(ink) > _MOST_PIECES:
-        return Lattice(cell, table, (), (), "more ink than a number has")
-    whole = _soft_ink(page, ink)[2]
+        return Lattice(cell, table, (), (), "more ink than a number has", whole)
     tallest = float(max(p.mask.shape[0] for p in ink))
     # print is often smaller than the writing beside it
     own_height = min(tallest, 1.3 * height) if tallest > 0.35 * height else height

@@ -154,6 +154,28 @@ def test_a_stroke_through_the_whole_cell_is_in_doubt() -> None:
     assert among(digit("1", 0.999)).confidence > 0.9
 
 
+def test_ink_too_much_to_be_cut_apart_is_read_from_the_strip_and_never_sure() -> None:
+    page = column(*(written(text) for text in ("12", "35", "60", "48")))
+    lattices = list(page.segmented.lattices)
+    lattices[2] = replace(
+        lattices[2], cuts=(), segments=(), note="more ink than a number has", ink=np.zeros((30, 40), np.uint8)
+    )
+    labels = (*"0123456789.-/", "")
+    says = np.full((len(labels), 4), np.log(1e-4), np.float32)
+    says[[3, 13, 5, 13], range(4)] = np.log(0.999)
+    nothing = np.zeros((len(labels), 0), np.float32)
+    noted = replace(
+        page,
+        segmented=replace(page.segmented, lattices=tuple(lattices)),
+        probabilities=tuple(p if i != 2 else p[:0] for i, p in enumerate(page.probabilities)),
+        reader_labels=labels,
+        guesses=tuple(says if i == 2 else nothing for i in range(len(lattices))),
+    )
+    reading = readings(noted)[2]
+    assert (reading.kind, reading.value) == ("number", "35")
+    assert reading.confidence <= 0.5
+
+
 def test_ab_in_a_column_of_numbers_is_a_mark() -> None:
     reading = among(Ink({"A": 0.9, "4": 0.05}), Ink({"B": 0.85, "8": 0.1}))
     assert (reading.kind, reading.text, reading.value) == ("mark", "AB", "")
