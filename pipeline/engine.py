@@ -135,6 +135,7 @@ class PoolEngine(_Closing):
         if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
             done = set(self._flying)  # all that were in hand end with the pool
             wait(done)
+            self._kill_workers()  # one that was just starting is forgotten by the broken pool, which would wait for it for ever
             self._pool.shutdown()
             self._pool = self._new_pool()
         answers = [answer for future in done if (answer := self._landed(future))]
@@ -142,11 +143,14 @@ class PoolEngine(_Closing):
         return answers
 
     def close(self, kill: bool = False) -> None:
-        if kill:
-            # No public way before Python 3.14. Without it, a hung decoder would keep Ctrl-C waiting.
-            for process in list((self._pool._processes or {}).values()):
-                process.kill()
+        if kill:  # a hung decoder would keep Ctrl-C waiting
+            self._kill_workers()
         self._pool.shutdown(cancel_futures=True)
+
+    def _kill_workers(self) -> None:
+        """There is no public way before Python 3.14."""
+        for process in list((self._pool._processes or {}).values()):
+            process.kill()
 
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(

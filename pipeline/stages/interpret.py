@@ -191,7 +191,7 @@ def draw_readings(page: ReadPage) -> Image:
         corners = lattice.cell.corners.round().astype(np.int32)
         cv2.polylines(picture, [corners], True, (180, 180, 180), 1, cv2.LINE_AA)
         label = f"{reading.text} {reading.confidence:.2f}" if reading.text else {"blank": ""}.get(reading.kind, reading.kind)
-        colour = (0, 120, 0) if reading.confidence > 0.98 else (0, 0, 220)
+        colour = (0, 120, 0) if reading.confidence >= 0.99 else (0, 0, 220)
         place = (int(corners[3, 0]) + 3, int(corners[3, 1]) - 5)
         cv2.putText(picture, label, place, 0, 0.5, colour, 1, cv2.LINE_AA)
     return picture.astype(np.uint8)
