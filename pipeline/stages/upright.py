@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.records import Box, Page, PageResult
 
 #: A page lies as it should if this share of its numbers, and of all that is written on it, is read for sure.
-_OF_NUMBERS, _OF_ALL = 0.5, 0.25
+_OF_NUMBERS, _OF_ALL = 0.6, 0.25
 #: A turned page is taken only if it reads this much better, and by so many cells: most pages lie as they should.
 _BETTER, _MORE = 1.5, 4
 
