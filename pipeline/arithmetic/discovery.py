@@ -22,6 +22,9 @@ from pipeline.records import CellReading
 _SHEETS = 100_000
 #: Of the places where a rule can be checked, so many, and so large a share, must come out right.
 _LEAST, _SHARE = 3, 0.5
+#: Numbers that people count up themselves go on by one mostly; only those of a column that does so nearly always are numbers of
+#: the rows.
+_SHARE_COUNTED = 0.75
 #: What is thought of chance before the sheet is seen: one hit in a hundred, as if from so many tries.
 _USUAL_CHANCE, _TRIES = 0.01, 5.0
 #: Numbers that count up may now and then seem to stand still, or leap by so many: when they are misread.
@@ -45,12 +48,17 @@ class _Numbers:
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """Where a rule can be checked: what it expects, what there is, and how far that may be off."""
+    """Where a rule can be checked: what it expects, what there is, how far that may be off, and how often it must be right.
+
+    What is expected and found of a number that goes on from row to row is how far it goes on: numbers that rise slowly are
+    near one another whatever is added to them.
+    """
 
     rule: Rule
     expected: NDArray[np.int64]
     found: NDArray[np.int64]
     slack: int = 0
+    share: float = _SHARE
 
     @property
     def hits(self) -> int:
@@ -60,7 +68,7 @@ class _Evidence:
     def log_chance(self) -> float:
         """The log probability of so many hits if there were no rule (a binomial tail, Chernoff's bound)."""
         n, hits = len(self.found), self.hits
-        if n < _LEAST or hits < max(_LEAST, _SHARE * n):
+        if n < _LEAST or hits < max(_LEAST, self.share * n):
             return 0.0
         crossed = abs(self.expected[:, None] - self.found[None, :]) <= self.slack
         by_chance = crossed.sum() - np.trace(crossed)
@@ -153,15 +161,15 @@ def _running(grid: Grid, numbers: _Numbers, target: int, near: list[int], last: 
                 continue
             places = np.array(used) - 1
             usable = numbers.is_known[np.ix_(after, places)].all(axis=1) & numbers.is_filled[np.ix_(after, places)].any(axis=1)
-            expected = start.copy()
+            step = np.zeros_like(start)
             weights = [(Ref(name, back=True), Fraction(1))]
             text = f"{name} = previous({name})"
             for column, sign in ((plus, 1), (less, -1)):
                 if column is not None:
-                    expected = expected + sign * numbers.values[after, column - 1]
+                    step = step + sign * numbers.values[after, column - 1]
                     weights.append((Ref(grid.names[column - 1]), Fraction(sign)))
                     text += f" {'+' if sign > 0 else '-'} {grid.names[column - 1]}"
-            yield _Evidence(Equation(text, name, Linear(weights=tuple(weights))), expected[usable], found[usable])
+            yield _Evidence(Equation(text, name, Linear(weights=tuple(weights))), step[usable], (found - start)[usable])
 
 
 def _counting(grid: Grid, numbers: _Numbers, target: int, last: int) -> Iterator[_Evidence]:
@@ -174,7 +182,8 @@ def _counting(grid: Grid, numbers: _Numbers, target: int, last: int) -> Iterator
     steps = values[rows + 1] - values[rows]
     others = (steps >= 0) & (steps <= _STEPS * numbers.scale) & (steps != numbers.scale)
     if others.sum() <= _EVEN * len(rows):  # days go up as well, but stand still and leap
-        yield _Evidence(Consecutive(f"{name} is consecutive", name), values[rows] + numbers.scale, values[rows + 1])
+        rule = Consecutive(f"{name} is consecutive", name)
+        yield _Evidence(rule, values[rows] + numbers.scale, values[rows + 1], share=_SHARE_COUNTED)
 
 
 def _down(grid: Grid, numbers: _Numbers, columns: list[int], last: int) -> Iterator[_Evidence]:

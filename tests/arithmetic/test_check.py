@@ -181,6 +181,28 @@ def test_days_are_not_taken_for_numbers_that_count() -> None:
     assert checked([[str(day)] for day in days])[1].rules == ()
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_numbers_that_rise_by_one_or_two_are_no_balances(seed: int) -> None:
+    """Where all columns rise slowly, one plus the difference of two others is often the next."""
+    rng = np.random.default_rng(seed)
+    columns = rng.integers(10, 60, 8) + rng.choice((1, 1, 2), (15, 8)).cumsum(axis=0)
+    assert not [rule for rule in checked([[str(n) for n in row] for row in columns])[1].rules if "previous" in rule]
+
+
+def test_numbers_that_count_up_and_start_again_are_none_of_the_rows() -> None:
+    numbers = (21, 22, 23, 24, 81, 82, 80, 85, 77, 78, 79, 80, 60, 61)
+    assert checked([[str(number)] for number in numbers])[1].rules == ()
+
+
+def test_a_running_balance_is_found() -> None:
+    rng = np.random.default_rng(1)
+    amounts = rng.integers(1, 400, 12)
+    paid = rng.random(12) < 0.5
+    balance = 900 + np.where(paid, -amounts, amounts).cumsum()
+    rows = [["" if out else str(a), str(a) if out else "", str(b)] for a, out, b in zip(amounts, paid, balance, strict=True)]
+    assert set(checked(rows)[1].rules) == {"C3 = previous(C3) + C1 - C2"}
+
+
 def test_headings_that_look_like_numbers_are_left_out_of_the_sums() -> None:
     marks = np.random.default_rng(5).integers(0, 20, (9, 4))
     rows: list[list[Said]] = [[("9011", 0.4), "121", "122", "123", "124", "7012"]]
