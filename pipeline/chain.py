@@ -23,10 +23,11 @@ from pipeline.stages.glyph import SIZE
 from pipeline.stages.interpret import draw_readings, interpret
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import single_cell, single_glyph
+from pipeline.stages.printedtable import find_all_tables
 from pipeline.stages.recognise import draw_glyphs, recognise
 from pipeline.stages.reconcile import reconcile
 from pipeline.stages.segment import draw_segments, segment
-from pipeline.stages.table import draw_tables, find_tables
+from pipeline.stages.table import draw_tables
 from pipeline.stages.upright import reads_better, reads_well, turned, unturned
 
 #: The model that ships with the package.
@@ -47,7 +48,7 @@ class Stage:
 #: Page → CleanPage → TabledPage → SegmentedPage → ScoredPage → ReadPage → PageResult.
 CHAIN: tuple[Stage, ...] = (
     Stage("clean", clean, draw_clean),
-    Stage("table", find_tables, draw_tables),
+    Stage("table", find_all_tables, draw_tables),
     Stage("segment", segment, draw_segments),
     Stage("recognise", recognise, draw_glyphs),
     Stage("interpret", interpret, draw_readings),

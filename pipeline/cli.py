@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline import __version__
+from pipeline.commands.forms import print_form
 from pipeline.errors import EXIT_CODES, PipelineError, ScanError, UsageError
 from pipeline.settings import Settings, load_settings
 
@@ -154,6 +155,9 @@ def new_form(config: Path | None, /, scan: Path, output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         write_atomically(output, text.encode())
+
+
+form.add_command(print_form)
 
 
 @cli.command()

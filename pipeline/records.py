@@ -58,14 +58,30 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PrintedPage:
+    """What the marks on a form printed by us say: where its paper lies, and `tag`, the text that names the form.
+
+    `to_page` takes millimetres from the paper's top left corner to page pixels. The tag is empty if it can't be read.
+    """
+
+    tag: str
+    is_landscape: bool
+    to_page: Matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class CleanPage:
-    """The page made straight and even: `grey` has white paper (255), `ink` is 255 where there is ink or ruling."""
+    """The page made straight and even: `grey` has white paper (255), `ink` is 255 where there is ink or ruling.
+
+    `printed` is what marks say of it, if there are any; then the whole image is its paper, from edge to edge.
+    """
 
     page: Page
     grey: Image
     ink: Image
     to_page: Matrix  # clean pixels → page pixels
     stroke_width: float  # median width of the strokes, clean pixels
+    printed: PrintedPage | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

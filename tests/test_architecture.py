@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "cli": (
         "",
         "backlog",
+        "commands",
         "drafts",
         "files",
         "intake",
@@ -35,6 +36,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "settings",
     ),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
+    "commands": ("printing", "forms", *FOUNDATION),
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
@@ -42,14 +44,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
     "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
     "drafts": ("chain", "forms", *FOUNDATION),
+    "printing": ("forms", "fiducials", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
     "worker": ("chain", *FOUNDATION),
     "chain": ("stages", "forms", "ann", *FOUNDATION),
-    "stages": ("arithmetic", "forms", "ann", *FOUNDATION),
+    "stages": ("arithmetic", "forms", "ann", "fiducials", *FOUNDATION),
     "arithmetic": ("forms", *FOUNDATION),
     "forms": ("errors",),  # data and its loading
     "stages.pdf_renderer": (),  # runs as a script of its own
+    "fiducials": ("records",),
     "ann": ("errors",),  # usable by itself
     # where it is kept and written
     "journal": ("database", "rows", "schema", "lock", *FOUNDATION),
@@ -71,9 +75,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 #: What else may be imported, where that is kept small; the standard library always may.
 OUTSIDE: dict[str, tuple[str, ...]] = {
     "cli": ("click",),
+    "commands": ("click",),
     "report": ("click",),
     "jobs": (),
     "drafts": (),
+    "printing": ("matplotlib", "numpy"),
     "corrections": (),
     "backlog": (),
     "intake": ("watchdog",),
@@ -84,6 +90,7 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "arithmetic": ("numpy",),
     "forms": (),
     "stages.pdf_renderer": ("cv2", "numpy", "pypdfium2"),
+    "fiducials": ("cv2", "numpy"),
     "ann": ("numpy",),
     "journal": (),
     "rows": (),

@@ -1,7 +1,8 @@
 """Page → straight, evenly lit, ink apart from paper.
 
 Straight means that the long lines of the page, its rulings, run along the axes: their directions give a homography that takes
-out rotation, shear and perspective together (Hartley & Zisserman 2004, ch. 2.7: images of the points at infinity).
+out rotation, shear and perspective together (Hartley & Zisserman 2004, ch. 2.7: images of the points at infinity). A form that
+was printed by us has marks whose places are known, and lies as these say.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.records import CleanPage, Image, Matrix, Page
 from pipeline.stages.kit import Kit
+from pipeline.stages.printed import find_printed, flattening, without_marks
 
 #: The longer side of the working image is brought between these: small photographs are enlarged so that a ruling has a width
 #: and a digit a shape; large scans carry more pixels than reading needs.
@@ -28,7 +30,11 @@ def clean(page: Page, kit: Kit) -> CleanPage:
     height, width = grey.shape
     scale = float(np.clip(1.0, _SHORTEST / max(height, width), _LONGEST / max(height, width)))
     scale = min(scale, 3.0)
-    to_page, size = _rectification(grey, scale)
+    printed = find_printed(grey)
+    if printed:
+        to_page, size, scale = flattening(printed, _SHORTEST, _LONGEST)
+    else:
+        to_page, size = _rectification(grey, scale)
     if scale < 1:  # area-average first: warping alone would skip pixels
         target = (max(1, round(width * scale)), max(1, round(height * scale)))
         source = cv2.resize(grey, target, interpolation=cv2.INTER_AREA)
@@ -44,8 +50,10 @@ def clean(page: Page, kit: Kit) -> CleanPage:
         borderValue=255,
     )
     even = even_light(warped.astype(np.uint8))
+    if printed:
+        even = without_marks(even, printed)
     ink = binarise(even)
-    return CleanPage(page, even, ink, to_page, stroke_width(ink))
+    return CleanPage(page, even, ink, to_page, stroke_width(ink), printed)
 
 
 def draw_clean(page: CleanPage) -> Image:

@@ -9,8 +9,9 @@ import numpy as np
 
 from pipeline.arithmetic import check_page, judged
 from pipeline.forms import Form, matching_form
-from pipeline.records import Cell, CellReading, Image, Lattice, PageResult, Reading, ReadPage, SegmentedPage, Table
+from pipeline.records import Cell, CellReading, Image, Lattice, PageResult, Reading, ReadPage, SegmentedPage, Table, TabledPage
 from pipeline.stages.kit import Kit
+from pipeline.stages.printedtable import printed_form, unknown_form
 from pipeline.stages.texts import value_of
 
 #: Where the best reading is wrong, the right one is among its alternatives so often (drawn sheets, handwriting not trained on).
@@ -27,9 +28,9 @@ def reconcile(page: ReadPage, kit: Kit) -> PageResult:
     threshold = kit.settings.threshold
     readings = [_decided(lattice, reading, threshold) for lattice, reading in pairs]
     tabled = page.segmented.tabled
-    forms = _forms(tabled.tables, kit)
+    forms = _forms(tabled, kit)
     checked, notes = check_page(readings, forms, threshold)
-    note = tabled.note
+    note = tabled.note or unknown_form(tabled.clean.printed, kit)
     if kit.settings.form and tabled.tables and not forms:
         note = f"no table has the columns of the form {kit.settings.form}"
     return PageResult(tabled.clean.page.number, _pictured(checked, page.segmented, threshold), note, tables=notes)
@@ -99,11 +100,13 @@ def _picture(cell: Cell, grey: Image) -> bytes:
     return cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
 
 
-def _forms(tables: tuple[Table, ...], kit: Kit) -> dict[int, Form]:
-    """The form of each table that has one."""
+def _forms(tabled: TabledPage, kit: Kit) -> dict[int, Form]:
+    """The form of each table that has one: the one that was printed, if it was by us, else the one that fits."""
+    printed = printed_form(tabled.clean.printed, kit)
+    named = printed.name if printed else kit.settings.form
     found = {}
-    for table in tables:
-        form = matching_form(kit.forms, _widths(table), kit.settings.form)
+    for table in tabled.tables:
+        form = matching_form(kit.forms, _widths(table), named)
         if form:
             found[table.number] = form
     return found

@@ -45,6 +45,11 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     return lone if grid is None else _tabled(page, [grid], pale.rest)
 
 
+def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
+    """The page with one table where it is known to be."""
+    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.stroke_width))
+
+
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
     """Tables that horizontal and vertical rulings make, which were found in the image; half-ruled ones among them."""
     good = []

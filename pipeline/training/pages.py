@@ -93,12 +93,12 @@ def render_sheet(spec: SheetSpec, handwriting: Handwriting, rng: np.random.Gener
         if content and (row == 0 or kind != "written"):
             printed.append(_line(content, box, 2.4, spec))
         elif content:
-            _write(ink, content, box, hand, handwriting, spec, rng)
+            write_number(ink, content, box, hand, handwriting, spec, rng)
         truth.append((row, column, "?" if content and (row == 0 or kind == "text") else content))
     return RenderedSheet(
         printed=painted(np.full((height, width, 3), _paper(rng), np.uint8), typeset(printed, width, height, font), _PRINT),
         ruling=table.ruling((height, width), thick),
-        ink=_uneven(ink, rng),
+        ink=uneven(ink, rng),
         ruling_colour=spec.ruling_colour or RULINGS[rng.integers(len(RULINGS))],
         pen=spec.pen or PENS[rng.integers(len(PENS))],
         truth=tuple(truth),
@@ -152,10 +152,13 @@ def _line(text: str, box: Box, size: float, spec: SheetSpec) -> Line:
     return Line(text, box.x + pad, box.y + (box.height + height) / 2, height)
 
 
-def _write(
+def write_number(
     ink: Image, text: str, box: Box, hand: Hand, handwriting: Handwriting, spec: SheetSpec, rng: np.random.Generator
 ) -> None:
-    """Write a number into a cell: clear of the rulings, or now and then onto the one below or at the left."""
+    """Write a number into a cell: clear of the rulings, or now and then onto the one below or at the left.
+
+    Of the spec counts how high digits are, at which resolution, and how many stray.
+    """
     height = _pixels(spec.digit_height, spec) * float(rng.normal(1, 0.04))
     number = handwriting.number(text, height, hand, rng)
     clear = _pixels(0.7, spec)
@@ -175,7 +178,7 @@ def _write(
     np.maximum(part, number[: part.shape[0], : part.shape[1]], out=part)
 
 
-def _uneven(ink: Image, rng: np.random.Generator) -> Image:
+def uneven(ink: Image, rng: np.random.Generator) -> Image:
     """A pen presses and flows unevenly: the ink varies slowly along and finely across."""
     height, width = ink.shape
     cover = np.full((height, width), 0.9, np.float32)
