@@ -8,20 +8,24 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Protocol, Self
 
-from pipeline.errors import WorkerDied
+from pipeline.errors import EngineError, WorkerDied
 from pipeline.settings import Settings
-from pipeline.worker import Answer, CannotStart, Start, Task, Work, begin, failed, guarded, read_task, warm_up, work_on
+from pipeline.worker import NOT_FOR_WORKERS, Answer, CannotStart, Start, Task, Work, failed, guarded, read_task, serve, warm_up
 
 #: Each process computes on one core; two thread pools in each of them would only get in each other's way.
 CHILD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+_MOST_FALSE_STARTS = 3  # workers that die in a row before they have started
+_LEAVING_SECONDS = 60.0  # for a worker to finish the scan in its hands
 
 
 class Engine(Protocol):
@@ -102,102 +106,152 @@ class SerialEngine(_Closing):
         self._tasks.clear()
 
 
-class PoolEngine(_Closing):
-    """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but, at most, the one that killed it.
+@dataclass(slots=True)
+class _Job:
+    """A task, and how many workers it has taken with it."""
 
-    When one dies, nobody can tell which scan did it. All that were in hand become suspects and run again one at a time; a
-    scan whose worker dies twice while nothing else is running is answered with WorkerDied.
-    """
+    task: Task
+    deaths: int = 0
+
+
+class _Worker:
+    """A process that reads one scan after the other. Pipes, not sockets: nothing here could reach a network."""
+
+    def __init__(self, work: Work, start: Start, settings: Settings) -> None:
+        context = multiprocessing.get_context("spawn")  # OpenCV and forks don't go together
+        receiver, self._tasks = context.Pipe(duplex=False)
+        self.answers, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=serve, args=(receiver, sender, work, start, settings), name="pipeline-worker")
+        self.has_started = False
+        self.job: _Job | None = None
+        with _for_children():
+            self.process.start()
+        receiver.close()  # ours; when the process ends, however it ends, the last other end of `answers` is closed
+        sender.close()
+
+    def give(self, job: _Job) -> None:
+        """Have a task worked on. A worker that has died takes it too: `next_answer` finds that out."""
+        self.job = job
+        with suppress(OSError):
+            self._tasks.send(job.task)
+
+    def next_answer(self) -> Answer | CannotStart | None:
+        """What it says next; None is that it has started. Raises EOFError or OSError if it has died."""
+        said: Answer | CannotStart | None = self.answers.recv()
+        return said
+
+    def close(self, kill: bool) -> None:
+        """Let the process end, after the scan in its hands if it is not killed."""
+        if kill:
+            self.process.kill()
+        self._tasks.close()
+        self.answers.close()
+        self.process.join(None if kill else _LEAVING_SECONDS)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.process.close()
+
+
+class PoolEngine(_Closing):
+    """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but the one that killed it twice."""
 
     def __init__(self, settings: Settings, work: Work = read_task, start: Start = warm_up) -> None:
         self._settings, self._work, self._start = settings, work, start
-        self._limit = 2 * settings.worker_count  # a task in hand and one at hand for each worker
-        self._pool = self._new_pool()
-        self._waiting: deque[Task] = deque()
-        self._suspects: deque[tuple[Task, int]] = deque()  # with the number of workers that it has killed for certain
-        self._flying: dict[Future[Answer], tuple[Task, int | None]] = {}  # the same, or None if it is no suspect
+        self._workers: list[_Worker] = []
+        self._waiting: deque[_Job] = deque()
+        self._false_starts = 0  # in a row
 
     @property
     def room(self) -> int:
-        return max(0, self._limit - self.busy)
+        return max(0, 2 * self._settings.worker_count - self.busy)  # one in hand and one at hand for each worker
 
     @property
     def busy(self) -> int:
-        return len(self._flying) + len(self._waiting) + len(self._suspects)
+        return len(self._waiting) + sum(worker.job is not None for worker in self._workers)
 
     def submit(self, task: Task) -> None:
-        self._waiting.append(task)
-        self._send()
+        self._waiting.append(_Job(task))
+        self._hand_out()
 
     def poll(self, timeout: float | None = None) -> list[Answer]:
-        self._send()
-        done, _ = wait(self._flying, timeout, FIRST_COMPLETED)
-        if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
-            done = set(self._flying)  # all that were in hand end with the pool
-            wait(done)
-            self._kill_workers()  # one that was just starting is forgotten by the broken pool, which would wait for it for ever
-            self._pool.shutdown()
-            self._pool = self._new_pool()
-        answers = [answer for future in done if (answer := self._landed(future))]
-        self._send()
-        return answers
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.busy:
+            self._hand_out()
+            answers = self._gather(None if end is None else max(0.0, end - time.monotonic()))
+            self._hand_out()
+            if answers or (end is not None and time.monotonic() >= end):
+                return answers
+        return []
 
     def close(self, kill: bool = False) -> None:
-        if kill:  # a hung decoder would keep Ctrl-C waiting
-            self._kill_workers()
-        self._pool.shutdown(cancel_futures=True)
+        for worker in self._workers:
+            worker.close(kill)
+        self._workers.clear()
 
-    def _kill_workers(self) -> None:
-        """There is no public way before Python 3.14."""
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
-
-    def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._settings.worker_count,
-            multiprocessing.get_context("spawn"),  # OpenCV and forks don't go together
-            initializer=begin,
-            initargs=(self._start, self._settings),
-        )
-
-    def _send(self) -> None:
-        """Give the pool what it may have now: one suspect, or as many others as the limit allows."""
-        with _for_children():  # the pool starts its processes as tasks come
-            while self._suspects or self._waiting:
-                if len(self._flying) >= (1 if self._suspects else self._limit):
+    def _hand_out(self) -> None:
+        """Give what is waiting to idle workers; start more as long as there are not enough."""
+        while self._waiting:
+            worker = next((worker for worker in self._workers if worker.job is None), None)
+            if worker is None:
+                if len(self._workers) >= self._settings.worker_count:
                     return
-                task, killed = self._suspects[0] if self._suspects else (self._waiting[0], None)
-                try:
-                    future = self._pool.submit(work_on, self._work, task)
-                except BrokenProcessPool:
-                    if self._flying:  # poll finds out by them
-                        return
-                    self._pool = self._new_pool()
-                    continue
-                (self._waiting if killed is None else self._suspects).popleft()
-                self._flying[future] = (task, killed)
+                worker = self._new_worker()
+            worker.give(self._waiting.popleft())
 
-    def _landed(self, future: Future[Answer]) -> Answer | None:
-        task, killed = self._flying.pop(future)
-        error = future.exception()
-        if error is None:
-            return future.result()
-        if isinstance(error, BrokenProcessPool):
-            if killed:
-                return failed(task, WorkerDied("The process that read the scan was killed, twice"))
-            self._suspects.appendleft((task, 0 if killed is None else killed + 1))
-            return None
-        if isinstance(error, CannotStart):
-            raise error.cause
-        return failed(task, error)  # an answer that can't be sent between processes, say
+    def _new_worker(self) -> _Worker:
+        try:
+            worker = _Worker(self._work, self._start, self._settings)
+        except OSError as error:
+            raise EngineError(f"No process can be started: {error.strerror or error}") from error
+        self._workers.append(worker)
+        return worker
+
+    def _gather(self, timeout: float | None) -> list[Answer]:
+        """What the workers have to say; waits for the first of them. May be nothing, though there was something to hear."""
+        answers = []
+        speaking = wait([worker.answers for worker in self._workers], timeout)
+        for worker in [worker for worker in self._workers if worker.answers in speaking]:
+            try:
+                said = worker.next_answer()
+            except (EOFError, OSError):
+                answers += self._buried(worker)
+                continue
+            if isinstance(said, CannotStart):
+                raise said.cause
+            if said is None:
+                worker.has_started, self._false_starts = True, 0
+            else:
+                worker.job = None
+                answers.append(said)
+        return answers
+
+    def _buried(self, worker: _Worker) -> list[Answer]:
+        """A worker has died. The scan in its hands is tried once more; at its second death that scan's answer is WorkerDied."""
+        self._workers.remove(worker)
+        worker.close(kill=True)
+        if not worker.has_started:  # no scan's fault
+            self._false_starts += 1
+            if self._false_starts >= _MOST_FALSE_STARTS:
+                raise EngineError("The processes that read scans die as soon as they start")
+        job = worker.job
+        if job is None:
+            return []
+        if worker.has_started:
+            job.deaths += 1
+        if job.deaths >= 2:
+            return [failed(job.task, WorkerDied("The process that read the scan was killed, twice"))]
+        self._waiting.appendleft(job)
+        return []
 
 
 @contextmanager
 def _for_children() -> Iterator[None]:
-    """What processes started in the block inherit: one thread each, and no Ctrl-C even while they start."""
+    """What processes started in the block inherit: one thread each, and no signal to stop even while they start."""
     before = {name: os.environ.get(name) for name in CHILD_ENVIRONMENT}
     os.environ.update(CHILD_ENVIRONMENT)
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    stops = {getattr(signal, name) for name in NOT_FOR_WORKERS if hasattr(signal, name)}
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, stops) if hasattr(signal, "pthread_sigmask") else None
     try:
         yield
     finally:

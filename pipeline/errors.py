@@ -14,7 +14,8 @@ PipelineError
 ├── ModelError           4  the trained network can't be loaded or saved
 ├── StateError           5  the journal can't be used
 ├── OutputError          6  a spreadsheet can't be written
-└── DataError            7  training data are missing or not what they should be
+├── DataError            7  training data are missing or not what they should be
+└── EngineError          8  the processes that read scans can't be started
 """
 
 from __future__ import annotations
@@ -128,6 +129,13 @@ class DataError(PipelineError):
     default_remedy = "Point --data or PIPELINE_DATA at a folder with the four MNIST files."
 
 
+class EngineError(PipelineError):
+    """The processes that read scans can't be started, or die before they have."""
+
+    exit_code = 8
+    default_remedy = "Is there memory left? `pipeline doctor` says what is wrong."
+
+
 #: The table that `pipeline --help` prints.
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "all read"),
@@ -138,5 +146,6 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (StateError.exit_code, "the journal can't be used"),
     (OutputError.exit_code, "a spreadsheet can't be written"),
     (DataError.exit_code, "training data are missing or damaged"),
+    (EngineError.exit_code, "the processes that read scans can't be started"),
     (130, "interrupted"),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pipeline.errors import ScanError
@@ -73,24 +75,34 @@ class CannotStart(Exception):
         self.cause = cause
 
 
-_start_fault: Exception | None = None
+#: Signals that a terminal or a service manager may send to all processes; when to stop is the parent's business.
+NOT_FOR_WORKERS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
-def begin(start: Start, settings: Settings) -> None:
-    """First in a worker. Keeps an error until the first task: the pool would report it as a process that died."""
-    global _start_fault  # noqa: PLW0603 - a process pool has no other memory of its start
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of a terminal; it is the parent's business
-    try:
-        start(settings)
-    except Exception as error:
-        _start_fault = error
+def serve(tasks: Connection, answers: Connection, work: Work, start: Start, settings: Settings) -> None:
+    """What a worker does from its start to its end: says None, or why it can't start, then answers task after task.
 
-
-def work_on(work: Work, task: Task) -> Answer:
-    """What the pool runs for a task. Raises CannotStart if the worker's own start failed."""
-    if _start_fault is not None:
-        raise CannotStart(_start_fault)
-    return guarded(work, task)
+    It ends when the parent closes its end of a pipe, as it does by ending, however it ends.
+    """
+    for name in NOT_FOR_WORKERS:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with suppress(EOFError, OSError):
+        try:
+            start(settings)
+        except Exception as error:
+            answers.send(CannotStart(error))
+            return
+        answers.send(None)
+        while True:
+            task = tasks.recv()
+            answer = guarded(work, task)
+            try:
+                answers.send(answer)
+            except (EOFError, OSError):
+                raise
+            except Exception as error:  # an answer that can't be pickled; nothing of it has been sent
+                answers.send(failed(task, error))
 
 
 def guarded(work: Work, task: Task) -> Answer:

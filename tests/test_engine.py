@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.engine import CHILD_ENVIRONMENT, Engine, PoolEngine, SerialEngine, run
-from pipeline.errors import ModelError
+from pipeline.errors import EngineError, ModelError
 from pipeline.records import PageResult, ScanResult
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task
@@ -36,6 +40,8 @@ def act(task: Task) -> Answer:
     if text == "die once" and not task.path.with_suffix(".died").exists():
         task.path.with_suffix(".died").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if text == "slow":
+        time.sleep(0.3)
     if text == "fail":
         raise ZeroDivisionError("by zero")
     if text == "unsendable":
@@ -100,9 +106,68 @@ def test_worker_killed_while_idle_is_replaced(tmp_path: Path) -> None:
     first, second = tasks(tmp_path, "a", "b")
     with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as engine:
         assert [outcome(answer) for answer in run(engine, [first])] == ["a"]
-        for pid in list(engine._pool._processes):
-            os.kill(pid, signal.SIGKILL)
+        for worker in engine._workers:
+            worker.process.kill()
+            worker.process.join()
         assert [outcome(answer) for answer in run(engine, [second])] == ["b"]
+
+
+def dying_start(settings: Settings) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_workers_that_die_at_their_start_are_no_scans_fault(tmp_path: Path) -> None:
+    with PoolEngine(SETTINGS, act, dying_start) as engine, pytest.raises(EngineError, match="as soon as they start"):
+        list(run(engine, tasks(tmp_path, "a", "b")))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_to_all_processes_leave_workers_alone(tmp_path: Path, number: signal.Signals) -> None:
+    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as engine:
+        [task] = tasks(tmp_path, "slow")
+        engine.submit(task)
+        [worker] = engine._workers
+        assert worker.process.pid is not None
+        os.kill(worker.process.pid, number)
+        assert [outcome(answer) for answer in engine.poll()] == ["slow"]
+        assert worker.process.is_alive()
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, sys\n"
+        "from pipeline.engine import PoolEngine\n"
+        "from pipeline.settings import Settings\n"
+        "from pipeline.worker import Task\n"
+        "from pathlib import Path\n"
+        "from tests.test_engine import act, no_start\n"
+        "if __name__ == '__main__':\n"
+        "    engine = PoolEngine(Settings(workers=2), act, no_start)\n"
+        "    for number in range(2):\n"
+        "        engine.submit(Task(Path(sys.argv[1]), Settings()))\n"
+        "    engine.poll()\n"
+        "    print(*(worker.process.pid for worker in engine._workers), flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    [task] = tasks(tmp_path, "slow")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script), str(task.path)]
+    found = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    pids = [int(pid) for pid in found.stdout.split()]
+    assert len(pids) == 2
+    end = time.monotonic() + 10
+    while any(map(is_running, pids)):
+        assert time.monotonic() < end, "a worker outlives its parent"
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process computes or waits; one that has ended and that nobody has asked about does neither."""
+    status = Path(f"/proc/{pid}/stat")
+    with suppress(OSError):
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def test_answer_that_cannot_be_sent_is_a_failure(tmp_path: Path) -> None:
