@@ -26,9 +26,9 @@ Status = Literal["ok", "corrected", "verified", "blank", "review", "unreadable"]
 TEXT_REASON = "text, not a number"
 #: The reason given for a value that a person entered.
 ENTERED_REASON = "entered by a person"
-#: What is in a cell: a number, a grade, nothing, a mark that is no number (a dash for nil), writing that is neither, ink that
-#: nothing fits.
-Kind = Literal["number", "grade", "blank", "mark", "text", "unreadable"]
+#: What is in a cell: a number, a grade, nothing, a mark that is no number (a dash for nil, AB, a tick), what was struck out,
+#: writing that is none of these, ink that nothing fits.
+Kind = Literal["number", "grade", "blank", "mark", "struck", "text", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)

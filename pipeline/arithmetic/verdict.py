@@ -21,6 +21,8 @@ def judged(kind: Kind, candidates: Sequence[tuple[str, float]], threshold: float
             return "blank", ""
         case "text":
             return "review", TEXT_REASON
+        case "struck":
+            return "review", "something was struck out"
         case "unreadable":
             return "unreadable", note or "nothing readable fits the ink"
         case "mark":

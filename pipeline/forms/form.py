@@ -32,6 +32,7 @@ class Column:
     digits: int | None = None  # before the point, at most; of a roll number exactly
     may_be_blank: bool = True
     dash: Dash = "review"
+    fractions: bool = False  # ½ and 7/10 may be written, whatever the number of decimals
     width: float = 0.0  # relative to the other columns; 0 is unknown
 
     @property
@@ -56,6 +57,8 @@ class Column:
         whole, part = match[1], match[2] or ""
         if self.type == "roll":
             return not part and not value.startswith("-") and (self.digits is None or len(whole) == self.digits)
+        if self.fractions:
+            part = ""
         if len(part) > self.decimals or (self.type == "money" and part and len(part) != self.decimals):
             return False
         if is_total:

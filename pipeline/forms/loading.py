@@ -20,7 +20,7 @@ from pipeline.forms.tomllines import lines_of
 _TYPE = re.compile(r"(\w+)(?:\((\d)\))?")
 _RANGE = re.compile(r"(.*?)(\d+)\.\.(.*?)(\d+)")
 _FORM_KEYS = frozenset({"title", "header_rows", "columns", "rules"})
-_COLUMN_KEYS = frozenset({"name", "type", "range", "digits", "blank", "dash", "width"})
+_COLUMN_KEYS = frozenset({"name", "type", "range", "digits", "blank", "dash", "fractions", "width"})
 _MOST_COLUMNS = 200
 
 
@@ -131,12 +131,16 @@ class _Reader:
         dash = self._of_type(key, "dash", str, "review")
         if dash not in get_args(Dash):
             raise self._error((*key, "dash"), f"a dash means one of {', '.join(get_args(Dash))}, not {dash!r}")
+        fractions = self._of_type(key, "fractions", bool, False)
+        if fractions and kind not in ("integer", "decimal"):
+            raise self._error((*key, "fractions"), f"there are none in a column of type {kind}")
         width = self._of_type(key, "width", (int, float), 0.0)
         if not 0 <= width < float("inf"):
             raise self._error((*key, "width"), f"{width!r} is no width")
         may_be_blank = self._of_type(key, "blank", bool, True)
         return [
-            Column(name, kind, decimals, least, most, digits, may_be_blank, dash, float(width)) for name in self._names(key)
+            Column(name, kind, decimals, least, most, digits, may_be_blank, dash, fractions, float(width))
+            for name in self._names(key)
         ]
 
     def _names(self, key: KeyPath) -> Iterable[str]:

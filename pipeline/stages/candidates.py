@@ -15,8 +15,8 @@ import numpy as np
 from pipeline.ann.ctc import best_texts, log_likelihoods
 from pipeline.records import Floats, Lattice
 from pipeline.stages.grammar import Grammar, best_ways
-from pipeline.stages.labels import NUMBER, Labelled
-from pipeline.stages.texts import number_in
+from pipeline.stages.labels import FRACTION, NUMBER, Labelled
+from pipeline.stages.texts import HALF, fraction_in, number_in
 
 #: Worse than this, in log probability, says nothing more.
 FLOOR = -10.0
@@ -56,13 +56,21 @@ class Weights:
 
 
 def numbers_of(
-    lattice: Lattice, labelled: Labelled, guesses: Floats | None, labels: Sequence[str], weights: Weights
+    lattice: Lattice,
+    labelled: Labelled,
+    guesses: Floats | None,
+    labels: Sequence[str],
+    weights: Weights,
+    fractions: bool = False,
 ) -> list[Candidate]:
-    """What the cell may say, best first. `guesses` (labels, steps) are the strip's, if there is one."""
-    by_lattice = _by_lattice(lattice, labelled)
+    """What the cell may say, best first. `guesses` (labels, steps) are the strip's, if there is one.
+
+    With `fractions`, 12½ and 7/10 are numbers too.
+    """
+    by_lattice = _by_lattice(lattice, labelled, fractions)
     if guesses is None:
         return _sorted([Candidate(text, score, 0.0, score) for text, score in by_lattice.items()])
-    by_strip = _by_strip(guesses, labels, list(by_lattice))
+    by_strip = _by_strip(guesses, labels, list(by_lattice), fractions)
     for text, log in by_strip.items():
         if text not in by_lattice and log > _LIKELY and lattice.segments:
             by_lattice[text] = _score_of(lattice, labelled, text)
@@ -77,35 +85,43 @@ def _sorted(found: list[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda c: (-c.likely, c.text))
 
 
-def _by_lattice(lattice: Lattice, labelled: Labelled) -> dict[str, float]:
+def _meant(text: str, fractions: bool) -> str | None:
+    return number_in(text) or (fraction_in(text) if fractions else None)
+
+
+def _by_lattice(lattice: Lattice, labelled: Labelled, fractions: bool) -> dict[str, float]:
     scores: dict[str, float] = {}
-    for way in best_ways(lattice, labelled, NUMBER, _MOST) if lattice.segments else []:
-        text = number_in(way.text)
+    for way in best_ways(lattice, labelled, FRACTION if fractions else NUMBER, _MOST) if lattice.segments else []:
+        text = _meant(way.text, fractions)
         if text is not None:
             scores[text] = max(scores.get(text, -np.inf), way.score)
     return scores
 
 
-def _by_strip(guesses: Floats, labels: Sequence[str], others: Sequence[str]) -> dict[str, float]:
-    """The numbers that the strip names, and its word on others: a text counts with all marks that change nothing."""
-    names = [label for label in labels if label not in ("", "/")]
+def _by_strip(guesses: Floats, labels: Sequence[str], others: Sequence[str], fractions: bool) -> dict[str, float]:
+    """The numbers that the strip names, and its word on others: a text counts with all marks that change nothing.
+
+    It knows no ½, but spells it.
+    """
+    names = [label for label in labels if label and (fractions or label != "/")]
     logs = _as(names, guesses, labels)
     scores: dict[str, float] = {}
     for said, log in best_texts(logs, 2 * _MOST):
-        text = number_in("".join(names[i] for i in said))
+        text = _meant("".join(names[i] for i in said), fractions)
         if text is not None:
             scores[text] = float(np.logaddexp(scores.get(text, -np.inf), log))
     missing = [text for text in others if text not in scores]
     if missing:
-        found = log_likelihoods(logs, [[names.index(character) for character in text] for text in missing])
+        spelled = [text.replace(HALF, "1/2") for text in missing]
+        found = log_likelihoods(logs, [[names.index(character) for character in text] for text in spelled])
         scores.update(zip(missing, found.tolist(), strict=True))
     return scores
 
 
 def _as(names: Sequence[str], guesses: Floats, labels: Sequence[str]) -> Floats:
-    """The guesses of these labels and of nothing, the last; a 1 may lean as far as a slash."""
+    """The guesses of these labels and of nothing, the last; a 1 may lean as far as a slash, if that is not one of them."""
     rows = {label: guesses[i] for i, label in enumerate(labels)}
-    if "/" in rows:
+    if "/" in rows and "/" not in names:
         rows["1"] = np.logaddexp(rows["1"], rows["/"])
     return np.stack([rows[name] for name in (*names, "")])
 

@@ -69,9 +69,10 @@ def _different(ways: list[Way], most: int) -> list[Way]:
 def logs(row: Floats, labels: Sequence[str], wanted: Sequence[str], alike: Mapping[str, str] | None = None) -> dict[str, float]:
     """Log probabilities of the wanted labels, those that are next to impossible left out.
 
-    `alike` names labels that can't be meant here, and as what they are then read.
+    `alike` names labels that can't be meant here, and as what they are then read. What the network has no label for is
+    impossible.
     """
-    chances = {label: float(row[labels.index(label)]) for label in wanted}
+    chances = {label: float(row[labels.index(label)]) for label in wanted if label in labels}
     for other, label in (alike or {}).items():
         if other in labels:
             chances[label] += float(row[labels.index(other)])

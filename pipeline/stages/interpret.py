@@ -1,32 +1,34 @@
 """Scored lattices → readings: the most probable number, grade or mark for each cell's ink, and how sure that is.
 
-Columns are typed by their content: a column holds numbers, or grades, or text that is passed on as its picture.
+Columns are typed by their form, or else by their content: a column holds numbers, or grades, or text that is passed on as its
+picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from pipeline.forms import Column
 from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
 from pipeline.stages.candidates import Candidate, Weights, numbers_of
 from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.formats import with_column_prior
+from pipeline.stages.formed import forms_of_tables
 from pipeline.stages.grammar import best_ways
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
-from pipeline.stages.labels import ABSENT, GRADE, grade_labels, number_labels
+from pipeline.stages.labels import GRADE, grade_labels, number_labels
+from pipeline.stages.marks import STRUCK, mark_of
 from pipeline.stages.texts import value_of
 
 #: A stroke that is longer than this share of its cell's height, and so thin for its length, may be a ruling; then a reading is
 #: not surer than this.
 _THROUGH, _THIN = 0.92, 0.3
 _DOUBT = 0.5
-#: Letters that are less likely than this are not taken for AB.
-_ABSENT = float(np.log(0.3))
 #: The lead of a text that stands alone.
 _ALONE = 15.0
 #: The log score, for each piece of ink, of being neither a number nor a grade. A column whose cells score below this is text.
@@ -36,6 +38,9 @@ _NOTHING_PIECE = float(np.log(0.03))
 _NOTHING_STRIP = float(np.log(0.2))
 #: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
 _CELL_VOTE = 1.5
+
+#: A column: the number of its table, and its own.
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +52,16 @@ class CellEvidence:
     numbers: list[Candidate]
     grades: list[Candidate]
     has_strip: bool
-    absent: float = -np.inf  # log score of being AB
+    mark: str = ""  # what it is if it is no number: a dash, a dot, AB or a tick; or "~", struck out
 
 
 def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     """A reading for each lattice. Never raises; ink that nothing fits is text or unreadable."""
     lattices = page.segmented.lattices
     calibration = {**kit.model.calibration, **(kit.reader.calibration if kit.reader else {})}
-    cells = cells_of(page, Weights.of(calibration))
-    kinds = _column_kinds(cells)
+    columns = _known_columns(page, kit)
+    cells = cells_of(page, Weights.of(calibration), [key for key, column in columns.items() if column.fractions])
+    kinds = {**_column_kinds(cells), **{key: _kind_of(column) for key, column in columns.items()}}
     numbers = [cell.numbers for cell in cells]
     for members in _columns(lattices).values():
         for i, candidates in zip(members, with_column_prior([numbers[i] for i in members]), strict=True):
@@ -71,38 +77,53 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     return ReadPage(page.segmented, tuple(readings))
 
 
-def cells_of(page: ScoredPage, weights: Weights) -> list[CellEvidence]:
-    """What each cell of a page may say; the columns' formats are not considered yet."""
-    lattices, cells = page.segmented.lattices, []
+def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = ()) -> list[CellEvidence]:
+    """What each cell of a page may say; the columns' formats are not considered yet.
+
+    `fractions` are the columns, by table and number, that may hold ½ and 7/10.
+    """
+    lattices, pen = page.segmented.lattices, page.segmented.pen
+    cells = []
     for i, (lattice, height) in enumerate(zip(lattices, digit_heights(lattices), strict=True)):
         if not lattice.segments and lattice.ink is None:
             cells.append(CellEvidence(lattice, height, [], [], False))
             continue
         guesses = page.guesses[i] if page.guesses and page.guesses[i].size else None
-        labelled = number_labels(lattice, page.probabilities[i], page.labels, height, page.segmented.pen)
-        numbers = numbers_of(lattice, labelled, guesses, page.reader_labels, weights)
+        has_fractions = (lattice.table, lattice.cell.column) in fractions
+        labelled = number_labels(lattice, page.probabilities[i], page.labels, height, pen, has_fractions)
+        numbers = numbers_of(lattice, labelled, guesses, page.reader_labels, weights, has_fractions)
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
         ways = best_ways(lattice, letters, GRADE) if lattice.segments else []
         grades = [Candidate(way.text, way.score, 0.0, way.score) for way in ways]
-        absent = best_ways(lattice, letters, ABSENT, 1) if lattice.segments else []
-        score = absent[0].score if absent else -np.inf
-        cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None, score))
+        best = max((candidate.lattice for candidate in numbers), default=-np.inf)
+        mark = mark_of(lattice, page.probabilities[i], page.labels, letters, best, height, pen)
+        cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None, mark))
     return cells
 
 
-def _columns(lattices: tuple[Lattice, ...]) -> dict[tuple[int, int], list[int]]:
+def _known_columns(page: ScoredPage, kit: Kit) -> dict[Place, Column]:
+    """What forms say of the columns of the page's tables."""
+    forms = forms_of_tables(page.segmented.tabled, kit)
+    return {(table, n): column for table, form in forms.items() for n, column in enumerate(form.columns, 1)}
+
+
+def _kind_of(column: Column) -> Kind:
+    return "grade" if column.type == "grade" else "number" if column.is_read else "text"
+
+
+def _columns(lattices: tuple[Lattice, ...]) -> dict[Place, list[int]]:
     """Which lattices make up each column, but for the first row, which may be a heading."""
-    columns: dict[tuple[int, int], list[int]] = {}
+    columns: dict[Place, list[int]] = {}
     for i, lattice in enumerate(lattices):
         if lattice.cell.row > 1:
             columns.setdefault((lattice.table, lattice.cell.column), []).append(i)
     return columns
 
 
-def _column_kinds(cells: Sequence[CellEvidence]) -> dict[tuple[int, int], Kind]:
+def _column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
     """number, grade or text for each column, by the evidence of its cells but for the first row, which may be a heading."""
-    votes: dict[tuple[int, int], list[tuple[float, float]]] = {}
-    headings: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    votes: dict[Place, list[tuple[float, float]]] = {}
+    headings: dict[Place, list[tuple[float, float]]] = {}
     for cell in cells:
         lattice = cell.lattice
         key = (lattice.table, lattice.cell.column)
@@ -113,7 +134,7 @@ def _column_kinds(cells: Sequence[CellEvidence]) -> dict[tuple[int, int], Kind]:
         vote = (_vote(cell.numbers, text), _vote(cell.grades, text))
         (headings if lattice.cell.row == 1 else votes).setdefault(key, []).append(vote)
     is_lone = len(cells) == 1
-    kinds: dict[tuple[int, int], Kind] = {}
+    kinds: dict[Place, Kind] = {}
     for key, members in votes.items():
         evidence_ = members or headings.get(key, [])
         number_total, grade_total = (sum(v[k] for v in evidence_) for k in (0, 1))
@@ -141,11 +162,10 @@ def _reading(
     if kind == "text":
         return Reading("text", "", "", 0.0)
     best_score = max((candidate.lattice for candidate in candidates), default=-np.inf)
-    mark = _mark(lattice, cell.height)
-    if mark and best_score < np.log(0.5):
-        return Reading("mark", mark, "", 0.9)
-    if kind == "number" and cell.absent > max(_ABSENT, best_score + 1):
-        return Reading("mark", "AB", "", 0.9)
+    if cell.mark == STRUCK:
+        return Reading("struck", "", "", 0.0)
+    if cell.mark and (kind == "number" or cell.mark != "AB"):
+        return Reading("mark", cell.mark, "", 0.9)
     pieces = len(lattice.cuts) + 1
     if may_be_heading and best_score < _TEXT_PIECE * pieces:
         return Reading("text", "", "", 0.0)  # a heading over numbers
@@ -170,17 +190,6 @@ def _has_line(lattice: Lattice) -> bool:
     height = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
     whole = [s.box for s in lattice.segments if s.last - s.first == 1]
     return any(box.height > _THROUGH * height and box.width < _THIN * box.height for box in whole)
-
-
-def _mark(lattice: Lattice, height: float) -> str:
-    """A dash or dot by itself: nil, which is neither blank nor zero."""
-    whole = [s for s in lattice.segments if s.last - s.first == len(lattice.cuts) + 1]
-    if not whole:
-        return ""
-    box = whole[0].box
-    if box.height < 0.45 * height and box.width > 1.5 * box.height:
-        return "-"
-    return "." if max(box.height, box.width) < 0.4 * height else ""
 
 
 def draw_readings(page: ReadPage) -> Image:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.records import Floats, Lattice, Segment
 from pipeline.stages.grammar import Grammar, logs
-from pipeline.stages.texts import DIGITS
+from pipeline.stages.texts import DIGITS, HALF
 
 _GRADES = "ABCDEF"
 #: The cost, in log probability, of taking ink that stands side by side for one character.
@@ -33,6 +33,18 @@ NUMBER = Grammar(
     },
     frozenset({"whole", "point", "closed"}),
 )
+#: The same, and ½ by itself or behind digits, and one number over another.
+FRACTION = Grammar(
+    {
+        **NUMBER.moves,
+        "start": {**NUMBER.moves["start"], HALF: "half"},
+        "whole": {**NUMBER.moves["whole"], HALF: "half", "/": "over"},
+        "half": {"": "half", ".": "closed", "-": "closed"},
+        "over": {**dict.fromkeys(DIGITS, "under"), "": "over"},
+        "under": {**dict.fromkeys(DIGITS, "under"), "": "under", ".": "closed", "-": "closed"},
+    },
+    NUMBER.final | {"half", "under"},
+)
 GRADE = Grammar(
     {
         "start": {**dict.fromkeys(_GRADES, "letter"), "": "start"},
@@ -49,11 +61,21 @@ ABSENT = Grammar({"start": {"A": "A"}, "A": {"B": "B"}, "B": {"": "B"}}, frozens
 Labelled = Sequence[Mapping[str, float]]
 
 
-def number_labels(lattice: Lattice, probabilities: Floats, labels: tuple[str, ...], height: float, pen: float) -> Labelled:
-    """What the segments can be in a number. `height` of digits and `pen`, the stroke width, in clean pixels."""
+def number_labels(
+    lattice: Lattice, probabilities: Floats, labels: tuple[str, ...], height: float, pen: float, fractions: bool = False
+) -> Labelled:
+    """What the segments can be in a number. `height` of digits and `pen`, the stroke width, in clean pixels.
+
+    With `fractions`, a slash is one, not a leaning 1, and there may be a ½.
+    """
     line = _Line.of(lattice, height, pen)
-    rows = zip(lattice.segments, probabilities, strict=True)
-    return _with_cuts(lattice, [_number_labels(s, row, labels, line) for s, row in rows])
+    found = []
+    for s, row in zip(lattice.segments, probabilities, strict=True):
+        scores = _number_labels(s, row, labels, line, fractions)
+        if fractions and max(s.box.height, s.box.width) > 0.7 * height:
+            scores.update(logs(row, labels, (HALF, "/")))
+        found.append(scores)
+    return _with_cuts(lattice, found)
 
 
 def grade_labels(lattice: Lattice, probabilities: Floats, labels: tuple[str, ...], height: float) -> Labelled:
@@ -82,10 +104,10 @@ class _Line:
         return (s.box.y + s.box.height / 2 - self.top) / self.height
 
 
-def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line) -> dict[str, float]:
+def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line, fractions: bool) -> dict[str, float]:
     """What a segment can be in a number. Large ink is a digit, small ink a point, a dash or dirt."""
     tall, wide = s.box.height / line.height, s.box.width / line.height
-    scores = logs(row, labels, DIGITS, {"/": "1"})  # a 1 may lean as far as a slash
+    scores = logs(row, labels, DIGITS, {} if fractions else {"/": "1"})  # a 1 may lean as far as a slash
     if tall < 0.45:  # too low for a digit
         scores = {label: log + _log_slope(tall, 0.30, 0.45) for label, log in scores.items()}
     leading = float(np.log(0.15)) if s.first == 0 else 0.0  # few numbers begin with a point or a minus sign
@@ -127,7 +149,8 @@ def _with_cuts(lattice: Lattice, scores: list[dict[str, float]]) -> Labelled:
         right = lattice.cuts[s.last - 1] if s.last - 1 < len(lattice.cuts) else 0.0
         prior = float(np.log(0.35)) - 0.3 * left if left else 0.0
         # parts of one character lie above one another, as the bar of a 5 does over its bow; a point lies beside
-        prior += -0.3 - _JOIN * float(np.clip(s.spread, 0.0, 1.0)) if s.spread > 0 else 0.0
+        apart = -0.3 - _JOIN * float(np.clip(s.spread, 0.0, 1.0)) if s.spread > 0 else 0.0
         torn = float(np.log(0.05)) if left or right else 0.0  # what was cut off a digit is no point, and no dirt
-        out.append({label: log + prior + (torn if label in _SMALL else 0.0) for label, log in labels.items()})
+        priors = {HALF: prior, **dict.fromkeys(_SMALL, prior + apart + torn)}  # a ½ has its parts side by side
+        out.append({label: log + priors.get(label, prior + apart) for label, log in labels.items()})
     return out

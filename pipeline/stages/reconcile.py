@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 
 from pipeline.arithmetic import check_page, judged
-from pipeline.forms import Form, matching_form
-from pipeline.records import Cell, CellReading, Image, Lattice, PageResult, Reading, ReadPage, SegmentedPage, Table, TabledPage
+from pipeline.records import Cell, CellReading, Image, Lattice, PageResult, Reading, ReadPage, SegmentedPage
+from pipeline.stages.formed import forms_of_tables
 from pipeline.stages.kit import Kit
-from pipeline.stages.printedtable import printed_form, unknown_form
+from pipeline.stages.printedtable import unknown_form
 from pipeline.stages.texts import value_of
 
 #: Where the best reading is wrong, the right one is among its alternatives so often (drawn sheets, handwriting not trained on).
@@ -28,7 +28,7 @@ def reconcile(page: ReadPage, kit: Kit) -> PageResult:
     threshold = kit.settings.threshold
     readings = [_decided(lattice, reading, threshold) for lattice, reading in pairs]
     tabled = page.segmented.tabled
-    forms = _forms(tabled, kit)
+    forms = forms_of_tables(tabled, kit)
     checked, notes = check_page(readings, forms, threshold)
     note = tabled.note or unknown_form(tabled.clean.printed, kit)
     if kit.settings.form and tabled.tables and not forms:
@@ -98,24 +98,3 @@ def _picture(cell: Cell, grey: Image) -> bytes:
         crop = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     levels = np.asarray(crop // 17 * 17, np.uint8)  # 16 levels of grey are plenty, and take half the room
     return cv2.imencode(".png", levels, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
-
-
-def _forms(tabled: TabledPage, kit: Kit) -> dict[int, Form]:
-    """The form of each table that has one: the one that was printed, if it was by us, else the one that fits."""
-    printed = printed_form(tabled.clean.printed, kit)
-    named = printed.name if printed else kit.settings.form
-    found = {}
-    for table in tabled.tables:
-        form = matching_form(kit.forms, _widths(table), named)
-        if form:
-            found[table.number] = form
-    return found
-
-
-def _widths(table: Table) -> list[float]:
-    """How wide each column is, in clean pixels: that of most of its cells."""
-    widths: dict[int, list[float]] = {}
-    for cell in table.cells:
-        top, bottom = cell.corners[1] - cell.corners[0], cell.corners[2] - cell.corners[3]
-        widths.setdefault(cell.column, []).append(float(np.hypot(*top) + np.hypot(*bottom)) / 2)
-    return [float(np.median(widths[column])) for column in sorted(widths)]

@@ -37,6 +37,13 @@ def test_a_form_is_read(tmp_path: Path) -> None:
     assert [rule.text for rule in form.rules] == ["total = sum(q1..q3)"]
 
 
+def test_a_column_with_fractions_allows_what_halves_come_to(tmp_path: Path) -> None:
+    with_halves = GOOD.replace('type = "decimal(1)"', 'type = "integer", fractions = true')
+    before, after = (read_form(written(tmp_path, text)).columns[1] for text in (GOOD, with_halves))
+    assert after.fractions and not before.fractions
+    assert after.allows("12.5") and after.allows("0.875") and not after.allows("20.5") and not before.allows("0.875")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "told"),
     [
@@ -51,6 +58,8 @@ def test_a_form_is_read(tmp_path: Path) -> None:
         ("blank = false", "blank = 0", 8, "true or false"),
         ('dash = "zero"', 'dash = "nil"', 8, "a dash means"),
         ("width = 8", "width = -8", 8, "no width"),
+        ("digits = 3", "fractions = true", 6, "fractions: there are none in a column of type roll"),
+        ('dash = "zero"', "fractions = 1", 8, "fractions: must be true or false"),
         ('name = "total"', 'name = "q2"', 7, "two columns 'q2'"),
         ("sum(q1..q3)", "sum(q1..q9)", 3, "no column 'q9'"),
         ("sum(q1..q3)", "sum(roll..q3)", 3, "roll is of type roll"),

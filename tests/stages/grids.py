@@ -19,7 +19,7 @@ from pipeline.stages.table import find_tables
 from pipeline.training.pages import RenderedSheet
 
 DIGITS = tuple("0123456789")
-LABELS = (*DIGITS, *"ABCDEF", "+")
+LABELS = (*DIGITS, *"ABCDEF", "+", "/", "½", "✓", "~")
 
 
 @cache

@@ -58,7 +58,7 @@ def test_whatever_the_ink_a_number_is_one(seed: int) -> None:
         cells.append([kinds[rng.choice(4, p=(0.6, 0.15, 0.15, 0.1))] for _ in range(rng.integers(0, 7))])
     for reading in readings(column(*cells)):
         assert 0 <= reading.confidence <= 1
-        assert reading.kind in {"number", "grade", "blank", "mark", "text", "unreadable"}
+        assert reading.kind in {"number", "grade", "blank", "mark", "struck", "text", "unreadable"}
         if reading.kind == "number":
             assert NUMBER.fullmatch(reading.text)
             assert math.isfinite(float(reading.value)) and float(reading.value) == float(reading.text)

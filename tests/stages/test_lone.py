@@ -78,7 +78,7 @@ def test_noise_of_any_size_is_read_or_not_but_never_fails(height: int, width: in
     image = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
     reading = read(image)
     assert 0 <= reading.confidence <= 1
-    assert reading.kind in {"number", "grade", "blank", "mark", "text", "unreadable"}
+    assert reading.kind in {"number", "grade", "blank", "mark", "struck", "text", "unreadable"}
 
 
 def test_what_is_no_picture_is_refused() -> None:

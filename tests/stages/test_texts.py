@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.texts import number_in, value_of
+from pipeline.stages.texts import fraction_in, number_in, value_of
 
 whole = st.from_regex(r"[0-9]{1,7}", fullmatch=True)
 decimal = st.from_regex(r"-?[0-9]{1,5}\.[0-9]{1,4}", fullmatch=True)
@@ -67,3 +67,28 @@ def test_whatever_is_found_is_a_number(text: str) -> None:
         assert re.fullmatch(r"-?[0-9]*(\.[0-9]+)?", number)
         assert float(value_of(number)) == float(number)
         assert number_in(number) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "fraction", "value"),
+    [
+        ("½", "½", "0.5"),
+        ("12½", "12½", "12.5"),
+        ("7/10", "7/10", "0.7"),
+        ("2/3.", "2/3", "0.666667"),
+        ("09/8", "09/8", "1.125"),
+    ],
+)
+def test_the_fraction_in_a_text(text: str, fraction: str, value: str) -> None:
+    assert fraction_in(text) == fraction
+    assert value_of(fraction) == value
+
+
+@pytest.mark.parametrize("text", ["", "12", "1/", "/2", "1/0", "1/2/3", "½2", "1.5½", "1.5/2", "-½"])
+def test_what_is_no_fraction(text: str) -> None:
+    assert fraction_in(text) is None
+
+
+@given(st.integers(0, 999), st.integers(1, 999))
+def test_a_fraction_has_the_value_of_its_division(above: int, below: int) -> None:
+    assert float(value_of(f"{above}/{below}")) == pytest.approx(above / below, abs=1e-6)
