@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 
 from pipeline.records import CleanPage, Image
+from pipeline.stages.erasing import within_edges, without_rulings
+from pipeline.stages.faded import with_faded_columns
 from pipeline.stages.grid import Grid, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
-from pipeline.stages.rulings import Curve, Ruling, as_inked, find_pale_rulings, without_rulings
+from pipeline.stages.rulings import Curve, Ruling, as_inked, find_pale_rulings
 from pipeline.stages.straight import Straight
 
 #: The longest ruling is so many character heights long, the others this share of it, and they run beside it for most of it.
@@ -36,26 +38,33 @@ _FILLED, _WIDEST = 0.25, 5.0
 class PaleRulings:
     """Rulings of a page, the pale ones too, that are longer than any stroke of a digit.
 
-    `image` is the ink, without blots, and what is pale but may be a ruling; `rest` is the ink without them all.
+    `edges` are the left and right edges of the picture or the paper. `image` is the ink, without blots, and what is pale but
+    may be a ruling; `dark` is 255 on what is a little darker than the paper left and right of it; `rest` is the ink within the
+    edges without all rulings.
     """
 
     level: list[Ruling]
     upright: list[Ruling]
+    edges: list[Ruling]
     image: Image
+    dark: Image
     rest: Image
 
     @staticmethod
     def of(page: CleanPage, thin: Image, character: float) -> PaleRulings:
         """`thin` is the page's ink without blots."""
-        level, across = find_pale_rulings(thin, page.grey, character, page.stroke_width)
-        upright, down = find_pale_rulings(
+        level, across, _ = find_pale_rulings(thin, page.grey, character, page.stroke_width)
+        upright, down, dark = find_pale_rulings(
             np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width
         )
         # a sum's underline is blurred into the digits upon it; a column's ruling must go all of it, or is read as ones
         level = [as_inked(r, thin) for r in level if r.length > _UNDERLINE * character]
-        upright = [r for r in upright if r.length > _PIECE * character and not _is_edge(r, page)]
+        long = [r for r in upright if r.length > _PIECE * character]
+        edges = [r for r in long if _is_edge(r, page)]
+        upright = [r for r in long if not any(r is edge for edge in edges)]
         image = np.maximum(across, down.T)
-        return PaleRulings(level, upright, image, without_rulings(thin, level, upright, page.stroke_width))
+        rest = within_edges(without_rulings(thin, level, upright, page.stroke_width, page.grey), edges)
+        return PaleRulings(level, upright, edges, image, np.ascontiguousarray(dark.T), rest)
 
 
 def column_grids(pale: PaleRulings, character: float) -> list[Grid]:
@@ -71,6 +80,7 @@ def column_grids(pale: PaleRulings, character: float) -> list[Grid]:
             continue
         grid = with_lines(grid, pale.rest, character, is_sure=True)
         grid = with_worn_columns(grid, pale.image, character)
+        grid = with_faded_columns(grid, pale.dark, character)
         grid = without_margins(grid, pale.rest, character)
         grid = replace(grid, level=_within(grid, pale.level))
         if holds_numbers(grid, pale.rest, character) and not any(overlap(grid, other) for other in grids):

@@ -131,7 +131,7 @@ def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:
     found += _unparted(strip, np.sort([*strip.columns, *found]), between)
     if not found:
         return grid
-    return _with_columns(grid, strip, [_course(crossed, x, apart) for x in sorted(found)], between)
+    return with_columns(grid, strip, [_course(crossed, x, apart) for x in sorted(found)], between)
 
 
 def _unparted(strip: Straight, columns: Curve, between: list[int]) -> list[int]:
@@ -170,7 +170,7 @@ def _course(crossed: NDArray[np.float32], x: int, apart: int) -> Curve:
     return np.asarray(np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1))
 
 
-def _with_columns(grid: Grid, strip: Straight, courses: list[Curve], between: list[int]) -> Grid:
+def with_columns(grid: Grid, strip: Straight, courses: list[Curve], between: list[int]) -> Grid:
     """The grid with columns parted where new rulings run, whose x in the strip is known at the rows `between`."""
     at = np.array([strip.rows[i] for i in between])
     thickness = float(np.median([r.thickness for r in grid.upright])) if grid.upright else 1.0

@@ -10,17 +10,18 @@ from pipeline.records import Lattice
 
 #: A column of so many cells with writing says how high its digits are.
 _ENOUGH = 3
+#: What is lower than this share of the page's usual height is no digit.
+_LOWEST = 0.5
 
 
 def digit_heights(lattices: Sequence[Lattice]) -> list[float]:
     """For each lattice the height of digits around it: in its cell if it holds some, else in its column, else on the page."""
     tallest = [_tallest(lattice) for lattice in lattices]
-    everywhere = [height for height in tallest if height]
-    page_height = float(np.median(everywhere)) if everywhere else 1.0
+    page_height = _page_height(tallest)
     typical = _by_column(lattices, tallest, 1)
     out = []
     for lattice, height in zip(lattices, tallest, strict=True):
-        usual = max(typical.get((lattice.table, lattice.cell.column), page_height), 0.5 * page_height)
+        usual = typical.get((lattice.table, lattice.cell.column), page_height)
         out.append(float(height) if height > 0.6 * usual else usual)
     return out
 
@@ -35,9 +36,17 @@ def _tallest(lattice: Lattice) -> int:
     return max((s.box.height for s in lattice.segments if s.last - s.first == 1), default=0)
 
 
+def _page_height(tallest: Sequence[int]) -> float:
+    """The usual height of the tallest ink of a cell."""
+    everywhere = [height for height in tallest if height]
+    return float(np.median(everywhere)) if everywhere else 1.0
+
+
 def _by_column(lattices: Sequence[Lattice], tallest: Sequence[int], enough: int) -> dict[tuple[int, int], float]:
+    """The usual height in each column of so many cells with digits; the dots and dashes of empty places are none."""
+    least = _LOWEST * _page_height(tallest)
     columns: dict[tuple[int, int], list[int]] = {}
     for lattice, height in zip(lattices, tallest, strict=True):
-        if height:
+        if height > least:
             columns.setdefault((lattice.table, lattice.cell.column), []).append(height)
     return {key: float(np.median(heights)) for key, heights in columns.items() if len(heights) >= enough}

@@ -1,4 +1,4 @@
-"""Printed lines: found as fragments of long runs of ink, linked into curves, and taken out without cutting what crosses them.
+"""Printed lines: found as fragments of long runs of ink, linked into curves.
 
 Everything is written for horizontal rulings; the vertical ones are found in the transposed image. `along` is the coordinate in
 a ruling's direction, `across` the other one. Lengths are in units of the page's character height and stroke width.
@@ -77,21 +77,24 @@ def character_height(ink: Image, stroke: float) -> float:
 _FOUND, _DRAWN = 0.7, 0.92
 
 
-def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image]:
-    """The horizontal rulings, those too pale to be ink among them, and the image that they were found in."""
-    lines = with_faint_lines(ink, grey, character, stroke)
+def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image, Image]:
+    """The horizontal rulings, those too pale to be ink among them.
+
+    And the image that they were found in, and what is `darker`.
+    """
     dark = darker(grey, stroke)
+    lines = with_faint_lines(ink, dark, character)
     rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _FOUND * r.length]
-    return [r for r in rulings if drawn_share(dark, r) > _DRAWN], lines
+    return [r for r in rulings if drawn_share(dark, r) > _DRAWN], lines, dark
 
 
-def with_faint_lines(ink: Image, grey: Image, character: float, stroke: float) -> Image:
+def with_faint_lines(ink: Image, dark: Image, character: float) -> Image:
     """The ink, and what is a little darker than the paper above and below it most of the way along a character's width.
 
     So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart.
     """
     length = max(9, round(0.7 * character)) | 1
-    return np.where(cv2.blur(darker(grey, stroke), (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
+    return np.where(cv2.blur(dark, (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
 
 
 def darker(grey: Image, stroke: float) -> Image:
@@ -106,13 +109,13 @@ def darker(grey: Image, stroke: float) -> Image:
 
 def drawn_share(image: Image, ruling: Ruling) -> float:
     """The share of a ruling's way along which the image has something."""
-    place = _strip(image.shape, ruling, 1)
+    place = places(image.shape, ruling, 1)
     return float((image[place] > 0).any(axis=0).mean()) if place[0].size else 0.0
 
 
 def as_inked(ruling: Ruling, image: Image) -> Ruling:
     """The ruling as thick as the ink along most of its way, if that is less: a blurred one looks thicker than it is."""
-    place = _strip(image.shape, ruling, _half(ruling) + 1)
+    place = places(image.shape, ruling, half_thickness(ruling) + 1)
     inked = np.count_nonzero(image[place], axis=0)
     if not inked.any():
         return ruling
@@ -129,58 +132,17 @@ def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:
     return [_joined(chain) for chain in _chains(fragments, character)]
 
 
-def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float) -> Image:
-    """The ink with horizontal and vertical rulings erased, but for the strokes that cross them or run into them."""
-    bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
-    # where two rulings meet, the one would be taken for a stroke across the other
-    wide = [cv2.dilate(band, np.ones((3, 3), np.uint8)) for band in bands]
-    rest = [np.where(band > 0, 0, ink).astype(np.uint8) for band in wide]
-    erased = np.asarray((wide[0] > 0) & (wide[1] > 0))
-    erased |= _bare(rest[1], level, stroke) > 0
-    erased |= _bare(np.ascontiguousarray(rest[0].T), upright, stroke).T > 0
-    return np.where(erased, 0, ink).astype(np.uint8)
-
-
-def _half(ruling: Ruling) -> int:
+def half_thickness(ruling: Ruling) -> int:
     """How far from its middle a ruling's own ink goes, in whole pixels."""
     return int(np.ceil(ruling.thickness / 2))
 
 
-def _strip(shape: tuple[int, ...], ruling: Ruling, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def places(shape: tuple[int, ...], ruling: Ruling, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and column indices of the pixels within `reach` of the ruling, both (2 · reach + 1, length)."""
     columns = np.arange(max(0, int(ruling.start)), min(shape[1], int(ruling.stop) + 1))
     middle = np.round(ruling.at(columns.astype(np.float64))).astype(np.int64)
     rows = np.clip(middle[None, :] + np.arange(-reach, reach + 1)[:, None], 0, shape[0] - 1)
     return rows, np.broadcast_to(columns, rows.shape)
-
-
-def _bands(shape: tuple[int, ...], rulings: list[Ruling]) -> Image:
-    """255 where the rulings' own ink can be."""
-    out = np.zeros(shape, np.uint8)
-    for ruling in rulings:
-        out[_strip(shape, ruling, _half(ruling) + 1)] = 255
-    return out
-
-
-def _bare(ink: Image, rulings: list[Ruling], stroke: float) -> Image:
-    """255 on the ink of horizontal rulings where nothing is written on them: where it is no thicker than the ruling is.
-
-    Across a stroke, or along one that was drawn onto the ruling, the run of ink from above to below is longer.
-    """
-    out = np.zeros(ink.shape, np.uint8)
-    for ruling in rulings:
-        half = _half(ruling)
-        reach = half + max(3, round(stroke))
-        place = _strip(ink.shape, ruling, reach)
-        strip = (ink[place] > 0).astype(np.int64)
-        above = np.cumprod(strip[: reach - half][::-1], axis=0)
-        below = np.cumprod(strip[reach + half + 1 :], axis=0)
-        run = strip[reach - half : reach + half + 1].sum(axis=0) + above.sum(axis=0) + below.sum(axis=0)
-        bare = run < ruling.thickness + max(1.5, 0.45 * stroke)
-        touching = np.concatenate([above[::-1], strip[reach - half : reach + half + 1], below]) > 0
-        erased = touching & bare[None, :]
-        out[place[0][erased], place[1][erased]] = 255
-    return out
 
 
 def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruling]:

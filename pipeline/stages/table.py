@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
 from pipeline.stages.columns import PaleRulings, column_grids
+from pipeline.stages.erasing import within_edges, without_edges, without_rulings
 from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
-from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, without_rulings
+from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings
 from pipeline.stages.unruled import unruled_grid
 
 
@@ -31,7 +32,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
     good = _ruled(page, level, upright, thin, character)
     if good and not any(_is_patchy(grid, thin) for grid in good):
-        return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width))
+        return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width, page.grey))
     lone = lone_number(page)
     if not good and lone.tables:
         return lone
@@ -39,8 +40,8 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
     good = _best(good, column_grids(pale, character))
     if good:
-        ink = np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8)
-        return _tabled(page, good, _without_lines(ink, good, page.stroke_width))
+        ink = within_edges(np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8), pale.edges)
+        return _tabled(page, good, _without_lines(ink, good, page.stroke_width, page.grey))
     grid = unruled_grid(pale.rest, page.stroke_width)
     return lone if grid is None else _tabled(page, [grid], pale.rest)
 
@@ -69,6 +70,8 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
 
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
     order = _in_reading_order(grids)
+    row_height = max(float(np.median(np.diff(grid.vertices[..., 1], axis=0))) for grid in grids)
+    ink = without_edges(ink, row_height, character_height(page.ink, page.stroke_width))
     tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(order))
     return TabledPage(page, tables, ink)
 
@@ -127,11 +130,11 @@ def _best(ruled: list[Grid], columns: list[Grid]) -> list[Grid]:
     return [*left, *better]
 
 
-def _without_lines(ink: Image, grids: list[Grid], stroke: float) -> Image:
-    """The ink without the rulings of the grids."""
+def _without_lines(ink: Image, grids: list[Grid], stroke: float, grey: Image | None = None) -> Image:
+    """The ink without the rulings of the grids; strokes along those paler than the pen stay, if `grey` is given."""
     level = [ruling for grid in grids for ruling in grid.level]
     upright = [ruling for grid in grids for ruling in grid.upright]
-    return without_rulings(ink, level, upright, stroke)
+    return without_rulings(ink, level, upright, stroke, grey)
 
 
 def _shadows(ink: Image, character: float) -> Image:

@@ -27,6 +27,34 @@ def test_rows_are_found_by_the_writing(shade: int) -> None:
     assert rows_with_ink(page) == [LINES] * LEDGER.columns
 
 
+@pytest.mark.parametrize("left", [0.35, 0.6])
+def test_a_ruling_of_which_little_is_left_parts_columns(left: float) -> None:
+    faded = {1, 4, 5}
+    image = rule_columns(paper(LEDGER), LEDGER, columns=set(range(LEDGER.columns + 1)) - faded)
+    rng = np.random.default_rng(0)
+    for y in range(LEDGER.top - LEDGER.pitch, LEDGER.bottom + LEDGER.pitch, 12):
+        for x in (LEDGER.xs[j] for j in faded if rng.random() < left):
+            image[y : y + 12, x : x + 2] = 215
+    page = tabled(write(image, LEDGER))
+    assert shapes(page) == [(LEDGER.rows, LEDGER.columns)]
+    assert rows_with_ink(page) == [LINES] * LEDGER.columns
+
+
+def test_aligned_ones_are_no_ruling() -> None:
+    image = rule_columns(paper(LEDGER), LEDGER, columns={0, 2, 3, 6})
+    page = tabled(write(image, LEDGER, text=lambda row, column: "1" if column % 2 else f"{row % 7 + 2}1"))
+    assert shapes(page) == [(LEDGER.rows, 3)]
+
+
+@pytest.mark.parametrize("side", [4, -7], ids=["left", "right"])
+def test_the_edge_of_the_paper_is_no_writing(side: int) -> None:
+    image = ledger()
+    image[30:-20, side : side + 3 or None] = 20
+    page = tabled(image)
+    assert shapes(page) == [(LEDGER.rows, LEDGER.columns)]
+    assert rows_with_ink(page) == [LINES] * LEDGER.columns
+
+
 def test_what_is_written_left_of_the_rulings_is_a_column() -> None:
     image = ledger()
     for row in range(LEDGER.rows):

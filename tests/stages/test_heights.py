@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.stages.heights import column_heights, digit_heights
-from tests.stages.lattices import HEIGHT, Ink, column, digit, dot
+from tests.stages.lattices import HEIGHT, Ink, column, digit, dot, scored
 
 
 def low(height: int) -> Ink:
@@ -26,3 +26,10 @@ def test_a_column_says_how_high_its_digits_are_if_enough_of_it_is_written() -> N
     lattices = column([low(40)], [low(30)], [low(28)], []).segmented.lattices
     assert column_heights(lattices) == [30.0] * 5
     assert column_heights(column([low(40)], [low(30)], []).segmented.lattices) == [None] * 4
+
+
+def test_the_dots_of_empty_places_say_nothing_of_a_column() -> None:
+    rows = [[[digit("1")], [dot(5)]] for _ in range(6)] + [[[digit("1")], [low(28)]] for _ in range(4)]
+    lattices = scored(rows).segmented.lattices
+    assert digit_heights(lattices)[1::2] == [28.0] * 10
+    assert column_heights(lattices)[1::2] == [28.0] * 10

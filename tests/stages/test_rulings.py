@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.records import Box, Image
-from pipeline.stages.rulings import Ruling, character_height, find_rulings, without_rulings
+from pipeline.stages.erasing import without_rulings
+from pipeline.stages.rulings import Ruling, character_height, find_rulings
 from pipeline.training.defects import Defects, age
 from pipeline.training.handwriting import Hand
 from pipeline.training.pages import RenderedSheet
@@ -129,20 +130,6 @@ def test_a_ruling_goes_on_in_its_direction() -> None:
     assert float(ruling.at(-50)) == pytest.approx(5)
     assert float(ruling.at(50)) == pytest.approx(15)
     assert float(ruling.at(200)) == pytest.approx(30)
-
-
-@pytest.mark.parametrize("thick", [1, 2, 4])
-def test_a_bare_ruling_goes_whole(thick: int) -> None:
-    ink = lines(100, 200, thick=thick)
-    assert not without_rulings(ink, find_rulings(ink, 24, thick), [], thick).any()
-
-
-def test_without_rulings_adds_nothing_and_needs_none() -> None:
-    ink = lines(100)
-    cv2.putText(ink, "47", (300, 115), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 255, 4)
-    rest = without_rulings(ink, find_rulings(ink, 24, 3), [], 3)
-    assert not rest[ink == 0].any()
-    assert np.array_equal(without_rulings(ink, [], [], 3), ink)
 
 
 @pytest.mark.parametrize("size", [0.8, 1.5])

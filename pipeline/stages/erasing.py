@@ -1,0 +1,103 @@
+"""Rulings taken out of the ink without cutting what crosses them, or what is written along them.
+
+Written for horizontal rulings; the vertical ones are erased in the transposed image.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.records import Image
+from pipeline.stages.rulings import Ruling, half_thickness, places
+
+#: A pen can be told from a ruling that is paler by so much, of 255; what is this share of the way darker is the pen's.
+_PALER, _PEN = 40.0, 0.6
+#: A stroke along a ruling is so many stroke widths long, or longer.
+_ALONG = 1.5
+#: What is so many rows tall and so many character heights wide, at most, is not written.
+_TALL, _NARROW = 2.5, 0.9
+
+
+def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float, grey: Image | None = None) -> Image:
+    """The ink with horizontal and vertical rulings erased, but for the strokes that cross them or run into them.
+
+    With `grey`, the page's brightness, strokes that run along a paler ruling stay as well.
+    """
+    bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
+    # where two rulings meet, the one would be taken for a stroke across the other
+    wide = [cv2.dilate(band, np.ones((3, 3), np.uint8)) for band in bands]
+    rest = [np.where(band > 0, 0, ink).astype(np.uint8) for band in wide]
+    erased = np.asarray((wide[0] > 0) & (wide[1] > 0))
+    dark = None if grey is None else 255 - grey
+    written = (rest[0] > 0) & (rest[1] > 0)
+    pen = 0.0 if dark is None or not written.any() else float(np.median(dark[written]))
+    erased |= _bare(rest[1], level, stroke, dark, pen) > 0
+    turned = None if dark is None else np.ascontiguousarray(dark.T)
+    erased |= _bare(np.ascontiguousarray(rest[0].T), upright, stroke, turned, pen).T > 0
+    return np.where(erased, 0, ink).astype(np.uint8)
+
+
+def within_edges(ink: Image, edges: list[Ruling]) -> Image:
+    """The ink between the left and right edges of the paper, as far as these are drawn; what lies beyond is not the page's."""
+    out = ink.copy()
+    for edge in edges:
+        xs, ys = (index[0] for index in places(ink.shape[::-1], edge, 0))
+        reach = half_thickness(edge) + 2
+        is_left = float(np.median(xs)) < ink.shape[1] / 2
+        for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+            out[y, slice(0, x + reach + 1) if is_left else slice(max(0, x - reach), None)] = 0
+    return out
+
+
+def without_edges(ink: Image, row_height: float, character: float) -> Image:
+    """The ink without what is taller than some rows and narrower than a digit: an edge of the paper, the rest of a ruling."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
+    edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < _NARROW * character)
+    return np.where(edges[labels], 0, ink).astype(np.uint8) if edges[1:].any() else ink
+
+
+def _bands(shape: tuple[int, ...], rulings: list[Ruling]) -> Image:
+    """255 where the rulings' own ink can be."""
+    out = np.zeros(shape, np.uint8)
+    for ruling in rulings:
+        out[places(shape, ruling, half_thickness(ruling) + 1)] = 255
+    return out
+
+
+def _bare(ink: Image, rulings: list[Ruling], stroke: float, dark: Image | None = None, pen: float = 0.0) -> Image:
+    """255 on the ink of horizontal rulings where nothing is written on them: where it is no thicker than the ruling is.
+
+    Across a stroke, or along one that was drawn onto the ruling, the run of ink from above to below is longer; or it is as
+    `dark` as the `pen`.
+    """
+    out = np.zeros(ink.shape, np.uint8)
+    for ruling in rulings:
+        half = half_thickness(ruling)
+        reach = half + max(3, round(stroke))
+        place = places(ink.shape, ruling, reach)
+        strip = (ink[place] > 0).astype(np.int64)
+        above = np.cumprod(strip[: reach - half][::-1], axis=0)
+        below = np.cumprod(strip[reach + half + 1 :], axis=0)
+        run = strip[reach - half : reach + half + 1].sum(axis=0) + above.sum(axis=0) + below.sum(axis=0)
+        bare = run < ruling.thickness + max(1.5, 0.45 * stroke)
+        if dark is not None:
+            bare &= ~_under_pen(
+                dark[place][reach - half : reach + half + 1], strip[reach - half : reach + half + 1], pen, stroke
+            )
+        touching = np.concatenate([above[::-1], strip[reach - half : reach + half + 1], below]) > 0
+        erased = touching & bare[None, :]
+        out[place[0][erased], place[1][erased]] = 255
+    return out
+
+
+def _under_pen(dark: Image, inked: NDArray[np.int64], pen: float, stroke: float) -> NDArray[np.bool_]:
+    """Where along a ruling, of which (across, along) is given, the ink is the pen's, if the ruling is paler."""
+    darkest = np.where(inked > 0, dark, 0).max(axis=0)
+    own = float(np.median(darkest[darkest > 0])) if darkest.any() else pen
+    if own > pen - _PALER:
+        return np.zeros(darkest.shape, bool)
+    over = np.where(darkest > own + _PEN * (pen - own), 255, 0).astype(np.uint8)
+    length = max(3, round(_ALONG * stroke))
+    return np.asarray(cv2.morphologyEx(over[None], cv2.MORPH_OPEN, np.ones((1, length), np.uint8))[0] > 0)
