@@ -38,8 +38,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
-    "intake": ("jobs", "engine", "journal", "lock", *FOUNDATION),
-    "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
+    "intake": ("jobs", "engine", "worker", "journal", "lock", "readers", *FOUNDATION),
+    "jobs": ("corrections", "readers", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
     "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
     "drafts": ("chain", "forms", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
@@ -51,8 +51,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "forms": ("errors",),  # data and its loading
     "stages.pdf_renderer": (),  # runs as a script of its own
     "ann": ("errors",),  # usable by itself
+    "readers": ("", "forms", "ann", *FOUNDATION),  # "" for the version of the program
     # where it is kept and written
     "journal": ("database", "rows", "schema", "lock", *FOUNDATION),
+    "inspection": ("journal", "database", "schema", *FOUNDATION),
     "rows": ("records",),
     "schema": ("records",),
     "database": ("errors",),
@@ -83,6 +85,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "stages": ("cv2", "numpy"),
     "arithmetic": ("numpy",),
     "forms": (),
+    "readers": (),
+    "inspection": (),
     "stages.pdf_renderer": ("cv2", "numpy", "pypdfium2"),
     "ann": ("numpy",),
     "journal": (),
