@@ -43,10 +43,12 @@ def run_batch(
     progress: Callable[[int, int], None] = lambda done, total: None,
     make_engine: Callable[[Settings], Engine] = PoolEngine,
     writer: Writer = export,
+    again: bool = False,
 ) -> Summary:
     """Read what is new or changed in a folder, or failed the last time, then write the job's spreadsheets into the outbox.
 
-    `job` is the folder's name unless given. `progress` is told how many of how many files are done.
+    `job` is the folder's name unless given. `progress` is told how many of how many files are done. With `again`, what was read
+    by another model or form, or with other settings, is read anew; what people said of its cells stays.
 
     Raises UsageError if the folders or the job's name won't do, StateError, ModelError, OutputError.
     """
@@ -60,7 +62,8 @@ def run_batch(
         Journal(settings.state_folder) as journal,
     ):
         with make_engine(settings) as engine:
-            run = _Run(journal, Desk(journal, engine, settings), root, name, trace)
+            holder = f"run {name}"
+            run = _Run(journal, Desk(journal, engine, settings, holder), root, name, trace, holder, again)
             run.give_back()
             run.read(found, progress)
         written = write_spreadsheets(journal, name, settings, writer)
@@ -73,6 +76,7 @@ def run_batch(
             duplicates=run.counts["duplicate"],
             ignored=run.counts["ignored"],
             unchanged=run.unchanged,
+            outdated=run.outdated,
         )
 
 
@@ -97,16 +101,19 @@ def _as_typed(path: Path) -> str:
 class _Run:
     """One pass over the files of a backlog."""
 
-    def __init__(self, journal: Journal, desk: Desk, root: Path, job: str, trace: Path | None) -> None:
+    def __init__(
+        self, journal: Journal, desk: Desk, root: Path, job: str, trace: Path | None, holder: str, again: bool
+    ) -> None:
         self._journal, self._desk, self._root, self._job, self._trace = journal, desk, root, job, trace
+        self._holder, self._again = holder, again
         self.counts: Counter[Outcome] = Counter()
         self.failed: list[Failed] = []
-        self.unchanged = 0
+        self.unchanged = self.outdated = 0
 
     def give_back(self) -> None:
         """Let the scans that an earlier run had in hand when it ended wait again."""
-        for scan in self._journal.scans(self._root, "waiting", "reading", job=self._job):
-            waiting = self._journal.give_back(scan) if scan.state == "reading" else scan
+        held = self._journal.scans(self._root, "reading", job=self._job, holder=self._holder)
+        for waiting in [*map(self._journal.give_back, held), *self._journal.scans(self._root, "waiting", job=self._job)]:
             if not waiting.source.exists():
                 self._journal.forget(waiting)
 
@@ -133,12 +140,17 @@ class _Run:
         if known.outcome == "duplicate":
             twin = self._twin(known.sha256, known)
             return twin is not None and stamp_of(twin.source) is not None
-        return True
+        return not self._is_to_be_read_again(known)
+
+    def _is_to_be_read_again(self, known: Scan) -> bool:
+        is_outdated = self._desk.is_outdated(known)
+        self.outdated += is_outdated and not self._again
+        return is_outdated and self._again
 
     def _claim(self, file: Found) -> Scan | None:
         """The scan to be read, waiting; None if there is nothing to read, and then the journal says why."""
         try:
-            content = sha256_of(file.path) if is_scan(file.path) else ""
+            content = sha256_of(file.path, self._root) if is_scan(file.path) else ""
         except FileNotFoundError:
             return None  # gone since the folder was looked at
         except OSError as error:
@@ -153,7 +165,8 @@ class _Run:
                 self._follow(twin, file)
                 twin = None
             known = self._journal.at(file.path, self._job)
-            if known is not None and known.sha256 == content and known.outcome == "done" and known.state in _DONE_WITH:
+            is_read = known is not None and known.sha256 == content and known.outcome == "done" and known.state in _DONE_WITH
+            if known is not None and is_read and not self._is_to_be_read_again(known):
                 self._journal.renamed(known, known.file, file.path, file.stamp)  # at most, its time is new
                 self.unchanged += 1
                 return None

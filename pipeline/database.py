@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import StateError
+from pipeline.errors import StateError, StateUnavailable
 
+#: Primary result codes of SQLite that say nothing about the file itself.
+_MAY_PASS = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    | {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM}
+)
 _BUSY_SECONDS = 30.0
 _BUSY_PAUSE = 0.02
 
@@ -78,11 +83,12 @@ class Database:
 
     @contextmanager
     def reported(self) -> Iterator[None]:
-        """Turn a sqlite3.Error of the block into a StateError."""
+        """Turn a sqlite3.Error of the block into a StateError; into StateUnavailable where it may pass."""
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise StateError(f"{self.path} can't be used: {error}") from error
+            kind = StateUnavailable if (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _MAY_PASS else StateError
+            raise kind(f"{self.path} can't be used: {error}") from error
         except sqlite3.DatabaseError as error:
             raise StateError(f"{self.path} is damaged: {error}", "Move it away, and read the scans again.") from error
 

@@ -13,6 +13,7 @@ PipelineError
 │   └── FormError            a form in config/forms is wrong
 ├── ModelError           4  the trained network can't be loaded or saved
 ├── StateError           5  the journal can't be used
+│   └── StateUnavailable     not just now; trying again may help
 ├── OutputError          6  a spreadsheet can't be written
 ├── DataError            7  training data are missing or not what they should be
 └── EngineError          8  the processes that read scans can't be started
@@ -113,6 +114,10 @@ class StateError(PipelineError):
 
     exit_code = 5
     default_remedy = "Is the disk full, or the state folder read-only?"
+
+
+class StateUnavailable(StateError):
+    """The journal can't be used just now: the disk is full or fails, another program has it. What was committed is safe."""
 
 
 class OutputError(PipelineError):

@@ -7,7 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from io import BufferedReader
 from pathlib import Path
@@ -86,20 +86,63 @@ def stamp_of(path: Path) -> Stamp | None:
     return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading. Raises OSError, also for a link or a device, and never waits for the other end of a FIFO."""
+def open_regular(path: Path, below: Path | None = None) -> BufferedReader:
+    """Open a file for reading. Raises OSError, also for a link or a device, and never waits for the other end of a FIFO.
+
+    With `below`, a folder that it is in, none of the folders between that and the file may be a link either, not even one that
+    somebody puts there at this moment.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    flags |= getattr(os, "O_CLOEXEC", 0)
+    if below is None:
+        descriptor = os.open(path, flags)
+    else:
+        with folder_below(below, path.parent) as folder:
+            descriptor = os.open(path, flags) if folder is None else os.open(path.name, flags, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a file", str(path))
     return os.fdopen(descriptor, "rb")
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a regular file's content, in hexadecimal. Raises OSError."""
-    with open_regular(path) as stream:
+def sha256_of(path: Path, below: Path | None = None) -> str:
+    """SHA-256 of a regular file's content, in hexadecimal. Raises OSError. `below` is that of open_regular."""
+    with open_regular(path, below) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def folder_below(root: Path, folder: Path) -> Iterator[int | None]:
+    """A descriptor of a folder in `root`, come to without following a link; None where the system has no such thing.
+
+    Raises OSError, also if it is outside `root`.
+    """
+    if ".." in folder.parts or not folder.is_relative_to(root):
+        raise OSError(errno.EPERM, f"outside {root}", str(folder))
+    if os.open not in os.supports_dir_fd:  # Windows
+        if folder.resolve() != root.resolve() / folder.relative_to(root):
+            raise OSError(errno.ELOOP, "a link on the way", str(folder))
+        yield None
+        return
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    descriptor = os.open(root, flags)
+    try:
+        for part in folder.relative_to(root).parts:
+            inner = os.open(part, flags | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def rename_below(root: Path, source: Path, target: Path) -> None:
+    """Rename a file within `root`; neither path may lead through a link. Raises OSError."""
+    with folder_below(root, source.parent) as before, folder_below(root, target.parent) as after:
+        if before is None or after is None:
+            source.rename(target)
+        else:
+            os.rename(source.name, target.name, src_dir_fd=before, dst_dir_fd=after)
 
 
 def is_scan(path: Path) -> bool:

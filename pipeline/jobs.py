@@ -16,6 +16,7 @@ from pipeline.errors import OutputError, PipelineError, UsageError
 from pipeline.folders import sha256_of
 from pipeline.forms import has_form
 from pipeline.journal import Journal, Scan, Totals
+from pipeline.readers import reader_version
 from pipeline.records import Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task
@@ -32,9 +33,11 @@ _NOTES_SHOWN = 5
 class Desk:
     """Where scans are in hand: from the journal to the engine, and their readings back into the journal."""
 
-    def __init__(self, journal: Journal, engine: Engine, settings: Settings) -> None:
-        self._journal, self._engine, self._settings = journal, engine, settings
+    def __init__(self, journal: Journal, engine: Engine, settings: Settings, holder: str = "") -> None:
+        """`holder` is whose leases are on the scans in hand. Raises ModelError if there is no model."""
+        self._journal, self._engine, self._settings, self._holder = journal, engine, settings, holder
         self._in_hand: dict[Path, Scan] = {}
+        self._readers = {settings.form: reader_version(settings)}  # by form
 
     @property
     def room(self) -> int:
@@ -52,14 +55,30 @@ class Desk:
 
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
-        self._in_hand[scan.source] = self._journal.start(scan)
-        self._engine.submit(Task(scan.source, self._settings_for(scan), trace))
+        self._in_hand[scan.source] = self._journal.start(scan, self._holder)
+        self._engine.submit(Task(scan.source, self._settings_for(scan.job), trace, scan.root))
 
-    def _settings_for(self, scan: Scan) -> Settings:
-        """The settings of a scan: a job that is called as a form is has sheets of that form."""
-        if self._settings.form or not has_form(self._settings.forms, scan.job):
+    def is_outdated(self, scan: Scan) -> bool:
+        """Whether a scan has been read by another program, model or form, or with other settings, than it would be now."""
+        return scan.outcome == "done" and scan.reader != self._reader_of(scan.job)
+
+    def _settings_for(self, job: str) -> Settings:
+        """The settings of a job's scans: a job that is called as a form is has sheets of that form."""
+        if self._settings.form or not has_form(self._settings.forms, job):
             return self._settings
-        return replace(self._settings, form=scan.job)
+        return replace(self._settings, form=job)
+
+    def _reader_of(self, job: str) -> str:
+        settings = self._settings_for(job)
+        if settings.form not in self._readers:
+            self._readers[settings.form] = reader_version(settings)
+        return self._readers[settings.form]
+
+    def give_up(self) -> list[Scan]:
+        """The scans in hand, whose answers are not waited for any more."""
+        scans = list(self._in_hand.values())
+        self._in_hand.clear()
+        return scans
 
     def collect(self, timeout: float | None = None) -> list[tuple[Scan, Answer]]:
         """The scans that have been read, with what was read; waits for the first as Engine.poll does. Commits nothing."""
@@ -70,7 +89,7 @@ class Desk:
         """Put what was read into the journal."""
         outcome: Outcome = "failed" if answer.result.failure else "done"
         pages = with_edits(answer.result.pages, self._journal.edits(scan, answer.sha256), self._settings)
-        return self._journal.settle(scan, outcome, describe(answer.result), pages, answer.sha256)
+        return self._journal.settle(scan, outcome, describe(answer.result), pages, answer.sha256, self._reader_of(scan.job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +112,7 @@ class Summary:
     duplicates: int = 0
     ignored: int = 0
     unchanged: int = 0
+    outdated: int = 0  # of the unchanged, read by another model or form, or with other settings
 
 
 def export(job: str, entries: Iterable[ScanEntry], outbox: Path) -> Written:

@@ -44,7 +44,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 _READING_COLUMNS = (
     '"table", "row", "column", name, value, text, confidence, status, reason, x, y, width, height, kind, candidates, picture'
 )
-_SCAN_COLUMNS = "id, job, root, file, source, target, size, mtime_ns, sha256, state, outcome, message, attempts"
+_SCAN_COLUMNS = (
+    "id, job, root, file, source, target, size, mtime_ns, sha256, state, outcome, message, attempts, reader, holder, crashes"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,10 @@ class Scan:
     state: State
     outcome: Outcome | None
     message: str
-    attempts: int
+    attempts: int  # how often it went to a worker
+    reader: str = ""  # what read it last: see readers.py
+    holder: str = ""  # whose the lease is while it is read
+    crashes: int = 0  # of the whole program, while this scan alone was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,15 @@ class Journal:
             *(job, sha256, but),
         )
 
-    def scans(self, root: Path, *states: State, job: str | None = None) -> list[Scan]:
-        """The scans from a folder that are in one of the states, oldest first."""
+    def scans(self, root: Path, *states: State, job: str | None = None, holder: str | None = None) -> list[Scan]:
+        """The scans from a folder in one of the states, oldest first; only those of a job, or in a holder's hands, if given."""
         marks = ", ".join("?" * len(states))
-        where = f"root = ? AND state IN ({marks}) AND job = coalesce(?, job) ORDER BY id"
-        return self._many(where, os.fsencode(root), *states, job)
+        where = f"root = ? AND state IN ({marks}) AND job = coalesce(?, job) AND holder = coalesce(?, holder) ORDER BY id"
+        return self._many(where, os.fsencode(root), *states, job, holder)
+
+    def filed_since(self, root: Path, moment: float) -> list[Scan]:
+        """The scans from a folder whose originals have been filed, and that were read after a moment, in seconds since 1970."""
+        return self._many("root = ? AND finished > ? AND state = 'filed' ORDER BY id", os.fsencode(root), moment)
 
     # -- changing them
 
@@ -133,7 +142,7 @@ class Journal:
                 *(job, os.fsencode(root), file, os.fsencode(source), *stamp, sha256, time.time()),
             )
             self._database.change("INSERT OR IGNORE INTO jobs (job) VALUES (?)", job)
-            return self._get(id_)
+            return self._remember(self._get(id_))
 
     def again(self, scan: Scan, root: Path, source: Path, stamp: Stamp, sha256: str) -> Scan:
         """Let a scan wait to be read anew, from what is now at `source`. Until then it keeps its readings."""
@@ -143,21 +152,32 @@ class Journal:
             return self._update(scan, **paths, **content)
         return self._enter(scan, "waiting", **paths, **content)
 
-    def start(self, scan: Scan) -> Scan:
-        """A waiting scan goes to a worker."""
-        return self._enter(scan, "reading", attempts=scan.attempts + 1, started=time.time())
+    def start(self, scan: Scan, holder: str = "") -> Scan:
+        """A waiting scan goes to a worker of `holder`, whose lease on it ends when it is settled or given back.
 
-    def give_back(self, scan: Scan) -> Scan:
-        """A scan comes back from a worker unread."""
-        return self._enter(scan, "waiting")
+        A lease has no clock: holders have a lock that the system takes from them when they end, and whoever has that lock next
+        gives back what they held.
+        """
+        return self._enter(scan, "reading", attempts=scan.attempts + 1, started=time.time(), holder=holder)
+
+    def give_back(self, scan: Scan, crashed: bool = False) -> Scan:
+        """A scan comes back from a worker unread; `crashed` if the program has ended with this scan alone in its hands."""
+        return self._enter(scan, "waiting", holder="", crashes=scan.crashes + crashed)
 
     def settle(
-        self, scan: Scan, outcome: Outcome, message: str = "", pages: Sequence[PageResult] = (), sha256: str = ""
+        self,
+        scan: Scan,
+        outcome: Outcome,
+        message: str = "",
+        pages: Sequence[PageResult] = (),
+        sha256: str = "",
+        reader: str = "",
     ) -> Scan:
         """Commit a scan's outcome and its readings, which replace those it had. `sha256` is that of the content read."""
-        changes = {"sha256": sha256} if sha256 else {}
+        changes: dict[str, object] = {"sha256": sha256} if sha256 else {}
+        changes |= {"finished": time.time(), "reader": reader, "holder": "", "crashes": 0}
         with self._database.transaction():
-            settled = self._enter(scan, "settled", outcome=outcome, message=message, finished=time.time(), **changes)
+            settled = self._enter(scan, "settled", outcome=outcome, message=message, **changes)
             self._put(settled, pages)
         return settled
 
@@ -304,7 +324,18 @@ class Journal:
             current = self._get(scan.id).state
             if state not in TRANSITIONS[current]:
                 raise StateError(f"{scan.file} can't go from {current} to {state}", "Please report this.")
-            return self._update(scan, state=state, **changes)
+            return self._remember(self._update(scan, state=state, **changes))
+
+    def _remember(self, scan: Scan) -> Scan:
+        """Write the state that a scan has come into into the history."""
+        is_news = scan.state == "settled"
+        self._database.change(
+            "INSERT INTO history (at, scan, job, file, state, outcome, message, sha256, path, reader) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(time.time(), scan.id, scan.job, scan.file, scan.state, scan.outcome if is_news else None),
+            *(scan.message if is_news else "", scan.sha256, os.fsencode(scan.source), scan.reader if is_news else ""),
+        )
+        return scan
 
     def _update(self, scan: Scan, **changes: object) -> Scan:
         with self._database.transaction():

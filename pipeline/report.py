@@ -99,6 +99,8 @@ def print_summary(summary: Summary) -> None:
     click.echo(f"{summary.job}: {', '.join(parts)}")
     for failed in summary.failed:
         click.echo(f"  {line_safe(failed.file)}: {line_safe(failed.message)}")
+    if summary.outdated:
+        click.echo(f"  {summary.outdated} read with another model, form or setting; `--again` reads them anew")
     look = f"{_count(totals.review, 'cell')} to look at" if totals.review else "none to look at"
     if totals.text:
         look += f", {totals.text} with text that is not read"

@@ -92,4 +92,30 @@ MIGRATIONS = (
         ) WITHOUT ROWID
         """,
     ),
+    (
+        "ALTER TABLE scans ADD COLUMN reader TEXT NOT NULL DEFAULT ''",  # what read it: program, models, forms, settings
+        "ALTER TABLE scans ADD COLUMN holder TEXT NOT NULL DEFAULT ''",  # whose the lease is while it is read
+        "ALTER TABLE scans ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0",  # of the whole program, with nothing else in hand
+        "UPDATE scans SET state = 'waiting' WHERE state = 'reading'",  # from before leases had holders
+        "CREATE INDEX scans_by_finish ON scans (root, finished)",
+        """
+        CREATE TABLE history (       -- every state that every scan has been in, also of scans that are gone
+            id INTEGER PRIMARY KEY,
+            at REAL NOT NULL,        -- seconds since 1970
+            scan INTEGER NOT NULL,
+            job TEXT NOT NULL,
+            file TEXT NOT NULL,
+            state TEXT NOT NULL,
+            outcome TEXT,            -- with the state "settled": of this time
+            message TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            path BLOB NOT NULL,
+            reader TEXT NOT NULL
+        )
+        """,
+        "INSERT INTO history (at, scan, job, file, state, outcome, message, sha256, path, reader) "
+        "SELECT coalesce(finished, added), id, job, file, state, outcome, message, sha256, source, '' FROM scans ORDER BY 1",
+        "CREATE INDEX history_by_content ON history (sha256)",
+        "CREATE INDEX history_by_scan ON history (scan)",
+    ),
 )

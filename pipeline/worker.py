@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pipeline.errors import ScanError
+from pipeline.errors import OversizedScan, ScanError
 from pipeline.folders import open_regular
 from pipeline.records import Failure, ScanResult
 from pipeline.settings import Settings
@@ -18,20 +19,25 @@ from pipeline.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One scan to read. Pictures of its stages go into the folder `trace`, if there is one."""
+    """One scan to read, in the folder `root` or below. Pictures of its stages go into the folder `trace`, if there is one."""
 
     path: Path
     settings: Settings
     trace: Path | None = None
+    root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a task. `sha256` is of the bytes that were read, empty if none could be."""
+    """What came of a task. `sha256` is of the bytes that were read, empty if none could be.
+
+    `is_out_of_reach` says that the bytes could not be had, for a reason that may pass.
+    """
 
     task: Task
     sha256: str
     result: ScanResult
+    is_out_of_reach: bool = False
 
 
 #: A task's work, and what a process does once before its first task. Functions of a module, so that they can be sent to one.
@@ -44,10 +50,15 @@ def read_task(task: Task) -> Answer:
     from pipeline.chain import read_scan
 
     try:
-        with open_regular(task.path) as stream:
+        with open_regular(task.path, task.root) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > task.settings.max_bytes:
+                return failed(
+                    task, OversizedScan(f"a file of {size / 1e6:.0f} MB"), hashlib.file_digest(stream, "sha256").hexdigest()
+                )
             data = stream.read()
     except OSError as error:
-        return Answer(task, "", ScanResult((), unreadable(error)))
+        return Answer(task, "", ScanResult((), unreadable(error)), is_out_of_reach=True)
     return Answer(task, hashlib.sha256(data).hexdigest(), read_scan(data, task.settings, task.trace))
 
 
@@ -113,10 +124,10 @@ def guarded(work: Work, task: Task) -> Answer:
         return failed(task, error)
 
 
-def failed(task: Task, error: BaseException) -> Answer:
+def failed(task: Task, error: BaseException, sha256: str = "") -> Answer:
     """The answer for a task that ended in an error."""
     if isinstance(error, ScanError):
-        return Answer(task, "", ScanResult((), Failure(type(error).__name__, error.message, error.remedy)))
+        return Answer(task, sha256, ScanResult((), Failure(type(error).__name__, error.message, error.remedy)))
     failure = Failure(
         "InternalError",
         f"An error inside pipeline: {type(error).__name__}: {error}",

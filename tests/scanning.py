@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.engine import Engine, PoolEngine, SerialEngine
 from pipeline.files import write_atomically
+from pipeline.intake.service import INBOX_LOCK
 from pipeline.records import Box, CellReading, Failure, PageResult, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task
@@ -74,5 +75,6 @@ def rows(outbox: Path, job: str) -> dict[str, tuple[str, str, str]]:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Every file below a folder → its text."""
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Every file below a folder → its text; but for the lock of a watcher, which stays."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != INBOX_LOCK)
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}

@@ -40,8 +40,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
-    "intake": ("jobs", "engine", "journal", "lock", *FOUNDATION),
-    "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
+    "intake": ("jobs", "engine", "worker", "journal", "lock", "readers", *FOUNDATION),
+    "jobs": ("corrections", "readers", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
     "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
     "drafts": ("chain", "forms", *FOUNDATION),
     "printing": ("forms", "fiducials", *FOUNDATION),
@@ -55,8 +55,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "stages.pdf_renderer": (),  # runs as a script of its own
     "fiducials": ("records",),
     "ann": ("errors",),  # usable by itself
+    "readers": ("", "forms", "ann", *FOUNDATION),  # "" for the version of the program
     # where it is kept and written
     "journal": ("database", "rows", "schema", "lock", *FOUNDATION),
+    "inspection": ("journal", "database", "schema", *FOUNDATION),
     "rows": ("records",),
     "schema": ("records",),
     "database": ("errors",),
@@ -89,6 +91,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "stages": ("cv2", "numpy"),
     "arithmetic": ("numpy",),
     "forms": (),
+    "readers": (),
+    "inspection": (),
     "stages.pdf_renderer": ("cv2", "numpy", "pypdfium2"),
     "fiducials": ("cv2", "numpy"),
     "ann": ("numpy",),

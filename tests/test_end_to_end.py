@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from openpyxl import load_workbook
 
+from pipeline.intake.service import INBOX_LOCK
 from pipeline.records import Image
 from pipeline.training.defects import Defects, age
 from pipeline.training.pages import Column, SheetSpec, render_sheet
@@ -63,7 +64,7 @@ def page(seed: int) -> Image:
 
 def sums(folder: Path) -> dict[str, str]:
     """Every file below a folder → its digest."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != INBOX_LOCK)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pipeline.intake.watcher import watch
+from pipeline.intake.service import watch
 
 __all__ = ["watch"]

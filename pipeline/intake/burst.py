@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class _Changed:
     first: float
     last: float
+    not_before: float = 0.0
 
 
 class Burst:
@@ -40,9 +41,9 @@ class Burst:
         self._jobs.pop(job, None)
         self._longest = max(self._longest, 10 * seconds)
 
-    def failed(self, job: str, now: float) -> None:
-        """The job could not be written: try again, but not at once."""
-        self._jobs[job] = _Changed(now, now + self._longest)
+    def failed(self, job: str, now: float, pause: float) -> None:
+        """The job could not be written: try again after a pause."""
+        self._jobs[job] = _Changed(now, now, now + pause)
 
     def _when(self, changed: _Changed) -> float:
-        return min(changed.last + self._quiet, changed.first + self._longest)
+        return max(changed.not_before, min(changed.last + self._quiet, changed.first + self._longest))

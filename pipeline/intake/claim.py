@@ -12,20 +12,34 @@ from pipeline.journal import Journal, Scan
 
 
 def claim(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, today: date) -> Scan | None:
-    """The scan for a file: waiting if it is to be read, settled if only its original is to be moved; None if it has changed.
+    """The scan for a file: waiting if it is to be read, settled or moving if only its original is to be moved, filed if that
+    has been done too; None if the file is changing.
 
     Raises OSError if the file can't be read.
     """
-    content = sha256_of(path)
+    content = sha256_of(path, inbox.root)
     if stamp_of(path) != stamp:
         return None
     with journal.transaction():
         known = journal.at(path)
+        if inbox.is_filed(path):
+            return _filed(journal, inbox, known, path, stamp, content)
         if known is not None and known.state in ("settled", "moving") and known.sha256 == content:
             return journal.renamed(known, known.file, path, stamp)  # read before a crash, or touched since
         if known is not None and known.root == inbox.root and known.state != "filed":
             return journal.again(known, inbox.root, path, stamp, content)  # given back, or changed before it could be moved
         return _new(journal, inbox, path, stamp, content, today)
+
+
+def _filed(journal: Journal, inbox: Inbox, known: Scan | None, path: Path, stamp: Stamp, content: str) -> Scan | None:
+    """The scan of an original that has been filed: to be read anew, as asked, or because more was written to it since."""
+    if known is None:
+        return None
+    if known.state == "filed" and known.sha256 == content:
+        return journal.renamed(known, known.file, path, stamp)  # only touched
+    if known.state in ("settled", "moving"):
+        return known
+    return journal.again(known, inbox.root, path, stamp, content)
 
 
 def _new(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, content: str, today: date) -> Scan:

@@ -42,6 +42,10 @@ class Inbox:
             return True
         return is_clutter(path.name) or any(fnmatchcase(path.name.lower(), pattern) for pattern in _UNFINISHED)
 
+    def is_filed(self, path: Path) -> bool:
+        """Whether a path is where originals go."""
+        return path.is_relative_to(self.root) and path.relative_to(self.root).parts[0] in RESERVED
+
     def concerns(self, path: Path) -> bool:
         """Whether something that happened at that path may be news."""
         steps = [path, *path.parents]

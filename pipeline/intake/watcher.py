@@ -3,123 +3,160 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Hashable, Iterator
 from datetime import date
 from pathlib import Path
-from types import FrameType
 
-from pipeline.engine import Engine, PoolEngine
-from pipeline.errors import OutputError, PipelineError, UsageError
-from pipeline.folders import Stamp, refuse_nested, shown, stamp_of
+from pipeline.engine import Engine
+from pipeline.errors import FormError, OutputError, PipelineError, SettingsError, StateUnavailable, WorkerDied
+from pipeline.folders import Stamp, shown, stamp_of
+from pipeline.intake.backoff import Backoff
 from pipeline.intake.burst import Burst
 from pipeline.intake.claim import claim
 from pipeline.intake.filing import file_away
 from pipeline.intake.folder import Inbox
 from pipeline.intake.hints import Hints
+from pipeline.intake.pulse import Pulse
 from pipeline.intake.stability import Stability
-from pipeline.jobs import Desk, Failed, Summary, Writer, export, write_spreadsheets
+from pipeline.intake.tally import Tally
+from pipeline.jobs import Desk, Writer, export, write_spreadsheets
 from pipeline.journal import Journal, Scan
-from pipeline.lock import only_one
-from pipeline.records import Outcome, Written
 from pipeline.settings import Settings
+from pipeline.worker import Answer
 
 logger = logging.getLogger(__name__)
 
+HOLDER = "watch"  # whose leases are on the scans in hand; there is one watcher a state folder
 _LONGEST_WAIT = 0.5  # seconds; a signal is noticed that soon on systems where it does not end a wait
 _ENGINE_WAIT = 0.1  # seconds for answers, before the folder gets its turn again
-
-
-def watch(
-    settings: Settings,
-    once: bool = False,
-    make_engine: Callable[[Settings], Engine] = PoolEngine,
-    writer: Writer = export,
-) -> tuple[Summary, ...]:
-    """Take in what is dropped into the inbox, until SIGTERM or SIGINT; with `once`, until all that is there has been read.
-
-    Then the scans in hand are finished and the spreadsheets written. Returns what came of each job that had scans.
-
-    Raises UsageError if the folders won't do, StateError, also if another watcher is at work, ModelError and, only at the end,
-    OutputError.
-    """
-    outbox, state = settings.outbox, settings.state_folder
-    for inner, outer in ((outbox, settings.inbox), (settings.inbox, outbox), (state, settings.inbox)):
-        refuse_nested(inner, outer, f"The folder {inner} is inside the folder {outer}")
-    try:
-        settings.inbox.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"The inbox {settings.inbox} can't be made: {error.strerror}") from error
-    inbox = Inbox(settings.inbox)
-    with (
-        only_one(state / "watch.lock", f"A watcher with the state folder {state}"),
-        Journal(state) as journal,
-        make_engine(settings) as engine,
-        Hints(inbox, settings.poll) as hints,
-    ):
-        watcher = Watcher(settings, inbox, journal, engine, hints, writer)
-        with _stopped_by_signals(watcher):
-            logger.info("Watching %s, writing to %s", settings.inbox, outbox)
-            return watcher.run(once)
+_FOLLOWED = 900.0  # seconds that an original is looked after when it has been filed: a scanner may still write to it
+#: Ends of the whole program with one scan alone in its hands, until that is rejected. Many, for the scan may have no part in
+#: it: such scans are read last, so that trying them once more keeps no other waiting.
+_MOST_CRASHES = 10
 
 
 class Watcher:
     """Brings the scans of an inbox through the engine and out of it."""
 
     def __init__(
-        self, settings: Settings, inbox: Inbox, journal: Journal, engine: Engine, hints: Hints, writer: Writer = export
+        self,
+        settings: Settings,
+        inbox: Inbox,
+        journal: Journal,
+        engine: Engine,
+        hints: Hints,
+        writer: Writer = export,
+        tally: Tally | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._settings, self._inbox, self._journal, self._hints, self._writer = settings, inbox, journal, hints, writer
-        self._desk = Desk(journal, engine, settings)
+        self._tally = tally or Tally()
+        self._pulse = pulse or Pulse(settings, self._tally)
+        self._engine = engine
+        self._desk = Desk(journal, engine, settings, HOLDER)
         self._stability = Stability(settings.settle)
         self._burst = Burst()
+        self._backoff = Backoff()
         self._ready: deque[tuple[Path, Stamp]] = deque()
-        self._put_off: set[Path] = set()  # could not be read or moved; tried again at the next sweep
+        self._answers: deque[tuple[Scan, Answer]] = deque()  # not in the journal yet
+        self._suspects: set[Path] = set()  # were in hand when the program ended without a word; read one at a time
+        self._written_to: set[Path] = set()  # originals that have changed since they were filed
+        self._has_recovered = False
         self._curious = False  # something happened since the last look
         self._next_look = self._next_sweep = 0.0
         self._stopping = False
-        self._counts: dict[str, Counter[Outcome]] = defaultdict(Counter)
-        self._failed: dict[str, list[Failed]] = defaultdict(list)
-        self._written: dict[str, Written] = {}
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`; may be called from a signal handler."""
         self._stopping = True
         self._hints.wake()
 
-    def run(self, once: bool = False) -> tuple[Summary, ...]:
-        """Work until stopped; with `once`, until nothing is left to do."""
-        self._recover()
+    def run(self, once: bool = False) -> None:
+        """Work until stopped; with `once`, until nothing is left to do.
+
+        What may pass, like a full disk, is waited for, but with `once`. Raises StateError, ModelError, EngineError and, only at
+        the end, OutputError and FormError.
+        """
         while not self._stopping:
-            self._look_if_due()
-            self._take_ready()
-            self._collect(_ENGINE_WAIT)
-            self._write(self._burst.due(time.monotonic()))
+            try:
+                self._turn()
+            except (StateUnavailable, FormError) as error:
+                if once:
+                    raise
+                self._sit_out(error)
+                continue
+            self._backoff.succeeded("journal")
+            self._pulse.beat(self._ready, self._desk.busy, self._backoff)
             if once and not (self._ready or self._desk.busy or self._stability.pending or self._curious):
                 break
             self._wait()
-        while self._desk.busy:
-            self._collect(None)
+        self._leave()
+        self._pulse.beat(self._ready, self._desk.busy, self._backoff, is_last=True)
+
+    def _turn(self) -> None:
+        if not self._has_recovered:
+            self._recover()
+        self._try_again()
+        self._look_if_due()
+        self._take_ready()
+        self._collect(_ENGINE_WAIT)
+        self._write(self._burst.due(time.monotonic()))
+
+    def _sit_out(self, error: PipelineError) -> None:
+        """Wait for what keeps the journal from working; answers stay where they are."""
+        now = time.monotonic()
+        pause = self._backoff.failed("journal", str(error), now)
+        logger.error("%s Trying again in %g s", error, pause)
+        self._pulse.beat(self._ready, self._desk.busy, self._backoff)
+        while not self._stopping and time.monotonic() < now + pause:
+            self._hear(self._hints.wait(min(_LONGEST_WAIT, pause)))
+
+    def _leave(self) -> None:
+        """Finish the scans in hand, if they can be in time; write what has changed. Raises the first error of writing."""
+        end = time.monotonic() + self._settings.leave
+        while self._desk.busy and (left := end - time.monotonic()) > 0:
+            self._collect(left)
+        if self._desk.busy:
+            self._engine.close(kill=True)
+            for scan in self._desk.give_up():
+                logger.info("%s: to be read at the next start", scan.file, extra=_about(scan))
+                self._journal.give_back(scan)
         errors = self._write(self._burst.jobs)
         if errors:
             raise errors[0]
-        return tuple(self._summary(job) for job in self._counts)
 
     # -- looking
 
     def _recover(self) -> None:
         """Take up what an earlier watcher left when it ended."""
-        for scan in self._journal.scans(self._inbox.root, "reading"):
-            self._journal.give_back(scan)
-        for scan in self._journal.scans(self._inbox.root, "waiting"):
-            if stamp_of(scan.source) is None:
-                self._journal.forget(scan)
+        with self._journal.transaction():
+            held = self._journal.scans(self._inbox.root, "reading", holder=HOLDER)
+            for scan in held:
+                back = self._journal.give_back(scan, crashed=len(held) == 1)
+                if back.crashes >= _MOST_CRASHES:
+                    error = WorkerDied(f"The whole program ended {back.crashes} times while it read this scan alone")
+                    self._tally.note(self._journal.settle(back, "failed", str(error)))
+            for scan in self._journal.scans(self._inbox.root, "waiting"):
+                if stamp_of(scan.source) is None:
+                    self._journal.forget(scan)
+        self._suspects = {scan.source for scan in held}
         for job in self._journal.stale(self._inbox.root):
             self._burst.note(job, time.monotonic())
+        self._has_recovered = True
+
+    def _try_again(self) -> None:
+        """Put what failed, and whose pause is over, in line once more."""
+        for key in self._backoff.take_due(time.monotonic()):
+            if isinstance(key, Path):
+                stamp = stamp_of(key)
+                if stamp is None:
+                    self._backoff.succeeded(key)
+                else:
+                    self._ready.append((key, stamp))
+            elif key == "move":
+                self._file_rest()
 
     def _look_if_due(self) -> None:
         """Look at the whole folder if it is time to; hints only make it time sooner."""
@@ -134,13 +171,22 @@ class Watcher:
         try:
             files = self._inbox.files()
         except OSError as error:
-            logger.warning("The inbox can't be read: %s", error.strerror or error)  # a share may come back
-            files = None
-        if files is not None:
-            ready = self._stability.look(files, now)
-            self._ready.extend(ready)
+            pause = self._backoff.failed("inbox", f"The inbox can't be read: {error.strerror or error}", now)
+            logger.warning("The inbox can't be read: %s. Trying again in %g s", error.strerror or error, pause)
+            self._next_look = now + pause  # a share may come back
+            return
+        self._backoff.succeeded("inbox")
+        self._ready.extend(self._stability.look([*files, *self._filed_before()], now))
         cost = time.monotonic() - now
         self._next_look = now + max(self._pause(), 5 * cost)
+
+    def _filed_before(self) -> Iterator[tuple[Path, Stamp]]:
+        """Originals that have been filed, and that are to be read anew: somebody asked for it, or more was written to them."""
+        asked = {scan.source for scan in self._journal.scans(self._inbox.root, "waiting") if self._inbox.is_filed(scan.source)}
+        for path in asked | self._written_to:
+            stamp = stamp_of(path)
+            if stamp is not None:
+                yield path, stamp
 
     @property
     def _looks_soon(self) -> bool:
@@ -151,12 +197,10 @@ class Watcher:
         return min(1.0, max(0.02, self._settings.settle / 4))
 
     def _sweep(self) -> None:
-        """Try again what could not be done before."""
-        for path in self._put_off:
-            self._stability.forget(path)
-        self._put_off.clear()
-        for scan in self._journal.scans(self._inbox.root, "settled", "moving"):
-            self._file_away(scan)
+        """Look after what events say nothing of."""
+        self._file_rest()
+        filed = self._journal.filed_since(self._inbox.root, time.time() - _FOLLOWED)
+        self._written_to = {scan.source for scan in filed if stamp_of(scan.source) not in (None, scan.stamp)}
 
     def _wait(self) -> None:
         """Until something happens or is due."""
@@ -164,9 +208,10 @@ class Watcher:
         due = [self._next_sweep, now + _LONGEST_WAIT]
         if self._looks_soon:
             due.append(self._next_look)
-        if (write := self._burst.next()) is not None:
-            due.append(write)
-        hints = self._hints.wait(0.0 if self._desk.busy or self._stopping else min(due) - now)
+        due += [moment for moment in (self._burst.next(), self._backoff.next()) if moment is not None]
+        self._hear(self._hints.wait(0.0 if self._desk.busy or self._stopping else min(due) - now))
+
+    def _hear(self, hints: set[Path | None]) -> None:
         now = time.monotonic()
         for path in hints - {None}:
             self._curious = True
@@ -178,55 +223,87 @@ class Watcher:
     def _take_ready(self) -> None:
         later = []
         while self._ready and self._desk.room:
-            path, stamp = self._ready.popleft()
+            path, stamp = self._ready[0]
+            is_suspect = path in self._suspects
             if self._desk.holds(path):
                 later.append((path, stamp))  # replaced while it is read: its turn comes after that
+            elif is_suspect and (self._desk.busy or any(other not in self._suspects for other, _ in self._ready)):
+                later.append((path, stamp))
             else:
                 self._take(path, stamp)
+            self._ready.popleft()  # only now: the journal may be out of order
+            if is_suspect and self._desk.busy:
+                break  # alone: if the program ends now, it is clear what ended it
         self._ready.extend(later)
 
     def _take(self, path: Path, stamp: Stamp) -> None:
         try:
             scan = claim(self._journal, self._inbox, path, stamp, date.today())
         except FileNotFoundError:
+            self._backoff.succeeded(path)
             return  # taken away again
         except OSError as error:
-            logger.warning("%s can't be read yet: %s", shown(path), error.strerror or error)
-            self._put_off.add(path)
+            self._put_off(path, f"{shown(path)} can't be read yet: {error.strerror or error}")
             return
+        self._backoff.succeeded(path)
         if scan is None:
             self._look_again_at(path)
         elif scan.state == "waiting":
             self._desk.take(scan)
+        elif scan.state == "filed":
+            self._written_to.discard(path)
         else:
             self._note(scan)
             self._file_away(scan)
 
+    def _put_off(self, key: Hashable, message: str) -> None:
+        pause = self._backoff.failed(key, message, time.monotonic())
+        logger.warning("%s. Trying again in %g s", message, pause)
+
     def _collect(self, timeout: float | None) -> None:
-        if not self._desk.busy:
-            return
-        for scan, answer in self._desk.collect(timeout):
-            stamp = stamp_of(scan.source)
-            if answer.sha256 != scan.sha256 and (answer.sha256 or stamp != scan.stamp):  # not the file that was claimed
+        if self._desk.busy:
+            self._answers.extend(self._desk.collect(0.0 if self._answers else timeout))
+        while self._answers:
+            self._take_in(*self._answers[0])
+            self._answers.popleft()  # only now: the journal may be out of order
+
+    def _take_in(self, scan: Scan, answer: Answer) -> None:
+        self._suspects.discard(scan.source)
+        stamp = stamp_of(scan.source)
+        is_other = answer.sha256 != scan.sha256 and bool(answer.sha256 or stamp != scan.stamp)  # not the file that was claimed
+        if is_other or answer.is_out_of_reach:
+            with self._journal.transaction():
                 waiting = self._journal.give_back(scan)
                 if stamp is None:
                     self._journal.forget(waiting)
+            if is_other:
                 self._look_again_at(scan.source)
-                continue
-            settled = self._desk.commit(scan, answer)
-            self._note(settled)
-            self._file_away(settled)
+            elif answer.result.failure:
+                self._put_off(scan.source, f"{scan.file}: {answer.result.failure.message}")
+            return
+        settled = self._desk.commit(scan, answer)
+        self._written_to.discard(scan.source)
+        self._note(settled)
+        self._file_away(settled)
 
     def _look_again_at(self, path: Path) -> None:
         self._stability.forget(path)
         self._curious = True
+
+    def _file_rest(self) -> None:
+        """Move what could not be moved when it had been read."""
+        left = self._journal.scans(self._inbox.root, "settled", "moving")
+        if not left:
+            self._backoff.succeeded("move")
+        for scan in left:
+            self._file_away(scan)
 
     def _file_away(self, scan: Scan) -> None:
         try:
             if file_away(self._journal, self._inbox, scan).state != "filed":
                 self._curious = True  # it has changed since it was read
         except (OSError, OutputError) as error:
-            logger.warning("%s is read but can't be moved yet: %s", scan.file, error)
+            self._put_off("move", f"{scan.file} is read but can't be moved yet: {error}")
 
     # -- telling and writing
 
@@ -234,13 +311,12 @@ class Watcher:
         if scan.outcome is None:
             return
         self._burst.note(scan.job, time.monotonic())
-        self._counts[scan.job][scan.outcome] += 1
+        self._tally.note(scan)
         if scan.outcome == "failed":
-            self._failed[scan.job].append(Failed(scan.file, scan.message))
-            logger.warning("%s: rejected. %s", scan.file, scan.message)
+            logger.warning("%s: rejected. %s", scan.file, scan.message, extra=_about(scan))
         else:
             what = "read" if scan.outcome == "done" else scan.outcome
-            logger.info("%s: %s", scan.file, f"{what}. {scan.message}" if scan.message else what)
+            logger.info("%s: %s", scan.file, f"{what}. {scan.message}" if scan.message else what, extra=_about(scan))
 
     def _write(self, jobs: list[str]) -> list[PipelineError]:
         """Write spreadsheets; those that can't be written now are tried again later."""
@@ -248,42 +324,20 @@ class Watcher:
         for job in jobs:
             start = time.monotonic()
             try:
-                self._written[job] = write_spreadsheets(self._journal, job, self._settings, self._writer)
-            except OutputError as error:
-                logger.error("%s", error)
+                written = write_spreadsheets(self._journal, job, self._settings, self._writer)
+            except (OutputError, SettingsError) as error:
                 errors.append(error)
-                self._burst.failed(job, time.monotonic())
+                pause = self._backoff.failed(("write", job), str(error), time.monotonic())
+                self._burst.failed(job, time.monotonic(), pause)
+                logger.error("%s Trying again in %g s", error, pause)
             else:
+                self._tally.written[job] = written
+                self._backoff.succeeded(("write", job))
                 self._burst.written(job, time.monotonic() - start)
-                logger.info("Wrote %s", self._written[job].workbook)
+                logger.info("Wrote %s", written.workbook, extra={"job": job})
         return errors
 
-    def _summary(self, job: str) -> Summary:
-        counts = self._counts[job]
-        return Summary(
-            job,
-            self._written[job],
-            self._journal.totals(job),
-            read=counts["done"],
-            failed=tuple(self._failed[job]),
-            duplicates=counts["duplicate"],
-        )
 
-
-@contextmanager
-def _stopped_by_signals(watcher: Watcher) -> Iterator[None]:
-    """The first SIGINT or SIGTERM stops the watcher in good order; a second SIGINT interrupts."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        watcher.stop()
-
-    if threading.current_thread() is not threading.main_thread():  # elsewhere Python takes no signals
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _about(scan: Scan) -> dict[str, object]:
+    """What programs that read the log want to know of a line about a scan."""
+    return {"scan": scan.id, "job": scan.job, "outcome": scan.outcome, "sha256": scan.sha256}

@@ -40,7 +40,9 @@ def test_large_workbooks_are_written_less_often() -> None:
 
 def test_a_failed_write_is_tried_again_later() -> None:
     burst = Burst(quiet=2, longest=10)
-    burst.failed("9B", 100.0)
+    burst.failed("9B", 100.0, pause=10.0)
+    assert burst.due(109.0) == []
+    burst.note("9B", 105.0)
     assert burst.due(109.0) == []
     assert burst.due(110.0) == ["9B"]
     assert burst.jobs == ["9B"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.folders import stamp_of
+from pipeline.folders import rename_below, stamp_of
 from pipeline.intake import filing
 from pipeline.intake.claim import claim
 from pipeline.intake.filing import file_away
@@ -141,7 +141,7 @@ def test_a_crash_before_the_move_is_finished_by_the_next_claim(office: Office) -
     assert office.files == {"processed/9B/x.png": "1"}
 
 
-@pytest.mark.parametrize("step", ["mkdir", "write_atomically", "rename", "fsync_folder", "filed"])
+@pytest.mark.parametrize("step", ["mkdir", "write_atomically", "rename_below", "fsync_folder", "filed"])
 def test_a_move_that_failed_anywhere_is_finished_later(office: Office, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settled = office.read(office.drop("9B/x.png", "1"), "failed", "Torn.")
 
@@ -149,7 +149,7 @@ def test_a_move_that_failed_anywhere_is_finished_later(office: Office, step: str
         raise OSError(errno.EIO, "the disk failed")
 
     with monkeypatch.context() as patch:
-        owner = {"mkdir": Path, "rename": Path, "filed": Journal}.get(step, filing)
+        owner = {"mkdir": Path, "filed": Journal}.get(step, filing)
         patch.setattr(owner, step, fail)
         with pytest.raises(OSError, match="disk failed"):
             file_away(office.journal, office.inbox, settled)
@@ -160,14 +160,12 @@ def test_a_move_that_failed_anywhere_is_finished_later(office: Office, step: str
 
 
 def test_a_move_to_another_file_system(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    rename = Path.rename
-
-    def across(source: Path, target: Path) -> Path:
+    def across(root: Path, source: Path, target: Path) -> None:
         if source.parent != target.parent:
             raise OSError(errno.EXDEV, "cross-device link")
-        return rename(source, target)
+        rename_below(root, source, target)
 
-    monkeypatch.setattr(Path, "rename", across)
+    monkeypatch.setattr(filing, "rename_below", across)
     path = office.drop("9B/x.png", "1")
     stamp = stamp_of(path)
     filed = file_away(office.journal, office.inbox, office.read(path))

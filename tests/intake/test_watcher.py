@@ -19,7 +19,8 @@ from pipeline.engine import SerialEngine
 from pipeline.errors import OutputError, StateError, UsageError
 from pipeline.intake.folder import Inbox
 from pipeline.intake.hints import Hints
-from pipeline.intake.watcher import Watcher, watch
+from pipeline.intake.service import watch
+from pipeline.intake.watcher import Watcher
 from pipeline.jobs import Summary
 from pipeline.journal import Journal
 from pipeline.records import Written
