@@ -128,8 +128,8 @@ def _column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
         lattice = cell.lattice
         key = (lattice.table, lattice.cell.column)
         votes.setdefault(key, [])
-        if (not lattice.segments and not lattice.note) or _mark(lattice, cell.height):
-            continue  # a nil stands among numbers as well as among grades
+        if (not lattice.segments and not lattice.note) or cell.mark:
+            continue  # marks stand among numbers as well as among grades
         text = _TEXT_PIECE * min(len(lattice.cuts) + 1, 8)
         vote = (_vote(cell.numbers, text), _vote(cell.grades, text))
         (headings if lattice.cell.row == 1 else votes).setdefault(key, []).append(vote)
