@@ -15,6 +15,8 @@ import click
 from pipeline import __version__
 from pipeline.commands.forms import print_form
 from pipeline.errors import EXIT_CODES, PipelineError, ScanError, UsageError
+from pipeline.logs import log_to_stderr
+from pipeline.operate.commands import COMMANDS, read_again
 from pipeline.settings import Settings, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,12 +49,13 @@ class _Group(click.Group):
 @click.option("--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings [default: config/pipeline.toml].")
 @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell only what went wrong.")
+@click.option(
+    "--log", type=click.Choice(["text", "json"]), default="text", envvar="PIPELINE_LOG", help="How stderr is written."
+)
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, verbose: bool, quiet: bool) -> None:
+def cli(ctx: click.Context, config: Path | None, verbose: bool, quiet: bool, log: str) -> None:
     """Scanned sheets of handwritten numbers in, checked spreadsheets out."""
-    level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("pipeline").setLevel(level)
+    log_to_stderr(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO, log == "json")
     ctx.obj = config
 
 
@@ -70,22 +73,38 @@ def _engine_options(command: Command) -> Command:
 
 
 @cli.command()
-@click.option("--batch", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, help="Folder of scans.")
+@click.option("--batch", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of scans.")
 @click.option("--job", help="Name of the spreadsheets [default: that of the folder].")
+@click.option("--again", is_flag=True, help="Read anew what another model, form or setting has read; your corrections stay.")
 @click.option("--trace", type=_FOLDER, help="Folder for pictures of what every stage saw.")
 @_engine_options
 @click.pass_obj
-def run(config: Path | None, /, batch: Path, job: str | None, trace: Path | None, output: Path | None, **flags: object) -> None:
+def run(
+    config: Path | None,
+    /,
+    batch: Path | None,
+    job: str | None,
+    again: bool,
+    trace: Path | None,
+    output: Path | None,
+    **flags: object,
+) -> None:
     """Read a folder of scans, and the folders in it, into the spreadsheets of one job.
 
-    The scans stay where they are. A second run reads only what is new or changed, or failed before.
+    The scans stay where they are. A second run reads only what is new or changed, or failed before. With --again and without
+    --batch, it is the scans that came through the inbox which are read anew.
     """
     from pipeline.backlog import run_batch
     from pipeline.report import Progress, print_summary
 
     settings = load_settings({"outbox": output, **flags}, file=config)
+    if batch is None:
+        if not again or job or trace:
+            raise UsageError("--batch is missing: which folder?")
+        _exit_with(read_again(settings))
+        return
     with Progress() as progress:
-        summary = run_batch(batch, settings, job, trace, progress.show)
+        summary = run_batch(batch, settings, job, trace, progress.show, again=again)
     print_summary(summary)
     _exit_with(bool(summary.failed))
 
@@ -102,12 +121,16 @@ def watch(config: Path | None, /, once: bool, output: Path | None, **flags: obje
     """Read scans as they are dropped into the inbox.
 
     A scan at the top of the inbox goes into the job of the day, one in a folder into the job of that name. The original
-    moves to processed/, rejected/ or duplicates/ in the inbox. SIGTERM and Ctrl-C end it in good order.
+    moves to processed/, rejected/ or duplicates/ in the inbox. SIGTERM and Ctrl-C end it in good order; SIGHUP loads settings,
+    forms and models anew.
     """
     from pipeline.intake import watch as watch_inbox
     from pipeline.report import print_summary
 
-    summaries = watch_inbox(load_settings({"outbox": output, **flags}, file=config), once)
+    def settings() -> Settings:
+        return load_settings({"outbox": output, **flags}, file=config)
+
+    summaries = watch_inbox(settings(), once, reload=settings)
     for summary in summaries:
         print_summary(summary)
     _exit_with(once and any(summary.failed for summary in summaries))
@@ -290,6 +313,10 @@ def model(config: Path | None, /, model: Path | None, as_json: bool) -> None:
     from pipeline.training.command import describe_model
 
     click.echo(describe_model(load_settings({"model": model}, file=config), as_json))
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def _on_one_thread() -> None:

@@ -100,6 +100,11 @@ class Inspection:
             stale=stale,
         )
 
+    def damage(self) -> str:
+        """What SQLite finds wrong with the file; empty if nothing."""
+        found = [str(line) for (line,) in self._database.query("PRAGMA quick_check(5)")]
+        return "" if found == ["ok"] else "; ".join(found)
+
     def reading(self) -> list[tuple[str, float]]:
         """The scans in workers' hands, and since when, in seconds since 1970."""
         rows = self._database.query("SELECT file, started FROM scans WHERE state = 'reading' ORDER BY started")
@@ -145,7 +150,10 @@ class Inspection:
             *scans,
             sha256,
         )
-        return [Event(*row[:8], path=Path(os.fsdecode(row[8])), reader=row[9]) for row in rows]
+        return [
+            Event(at, scan, job, file, state, outcome, message, content, Path(os.fsdecode(path)), reader)
+            for at, scan, job, file, state, outcome, message, content, path, reader in rows
+        ]
 
 
 _LIKE = str.maketrans({character: f"!{character}" for character in "!%_"})

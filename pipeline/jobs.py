@@ -30,6 +30,32 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  #
 _NOTES_SHOWN = 5
 
 
+class Readers:
+    """What reads the scans of each job, as it is when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ModelError or FormError if there is nothing to read with."""
+        self._settings = settings
+        self._versions = {settings.form: reader_version(settings)}  # by form
+
+    def settings_for(self, job: str) -> Settings:
+        """The settings of a job's scans: a job that is called as a form is has sheets of that form."""
+        if self._settings.form or not has_form(self._settings.forms, job):
+            return self._settings
+        return replace(self._settings, form=job)
+
+    def version_for(self, job: str) -> str:
+        """The version of what reads a job's scans: see readers.py."""
+        settings = self.settings_for(job)
+        if settings.form not in self._versions:
+            self._versions[settings.form] = reader_version(settings)
+        return self._versions[settings.form]
+
+    def are_outdated_for(self, scan: Scan) -> bool:
+        """Whether a scan has been read by another program, model or form, or with other settings, than it would be now."""
+        return scan.outcome == "done" and scan.reader != self.version_for(scan.job)
+
+
 class Desk:
     """Where scans are in hand: from the journal to the engine, and their readings back into the journal."""
 
@@ -37,7 +63,7 @@ class Desk:
         """`holder` is whose leases are on the scans in hand. Raises ModelError if there is no model."""
         self._journal, self._engine, self._settings, self._holder = journal, engine, settings, holder
         self._in_hand: dict[Path, Scan] = {}
-        self._readers = {settings.form: reader_version(settings)}  # by form
+        self._readers = Readers(settings)
 
     @property
     def room(self) -> int:
@@ -56,23 +82,11 @@ class Desk:
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
         self._in_hand[scan.source] = self._journal.start(scan, self._holder)
-        self._engine.submit(Task(scan.source, self._settings_for(scan.job), trace, scan.root))
+        self._engine.submit(Task(scan.source, self._readers.settings_for(scan.job), trace, scan.root))
 
     def is_outdated(self, scan: Scan) -> bool:
         """Whether a scan has been read by another program, model or form, or with other settings, than it would be now."""
-        return scan.outcome == "done" and scan.reader != self._reader_of(scan.job)
-
-    def _settings_for(self, job: str) -> Settings:
-        """The settings of a job's scans: a job that is called as a form is has sheets of that form."""
-        if self._settings.form or not has_form(self._settings.forms, job):
-            return self._settings
-        return replace(self._settings, form=job)
-
-    def _reader_of(self, job: str) -> str:
-        settings = self._settings_for(job)
-        if settings.form not in self._readers:
-            self._readers[settings.form] = reader_version(settings)
-        return self._readers[settings.form]
+        return self._readers.are_outdated_for(scan)
 
     def give_up(self) -> list[Scan]:
         """The scans in hand, whose answers are not waited for any more."""
@@ -89,7 +103,9 @@ class Desk:
         """Put what was read into the journal."""
         outcome: Outcome = "failed" if answer.result.failure else "done"
         pages = with_edits(answer.result.pages, self._journal.edits(scan, answer.sha256), self._settings)
-        return self._journal.settle(scan, outcome, describe(answer.result), pages, answer.sha256, self._reader_of(scan.job))
+        return self._journal.settle(
+            scan, outcome, describe(answer.result), pages, answer.sha256, self._readers.version_for(scan.job)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import StateError
+
+_TRIES = 5
+_PAUSE = 0.05  # seconds
 
 if sys.platform == "win32":
     import msvcrt
@@ -36,7 +40,7 @@ def only_one(file: Path, what: str) -> Iterator[None]:
         raise StateError(f"{file} can't be made: {error.strerror}") from error
     try:
         try:
-            _lock(descriptor)
+            _lock_soon(descriptor)
         except OSError as error:
             holder = _holder(file)
             raise StateError(f"{what} is already running, as process {holder}", "Wait for it, or stop it.") from error
@@ -47,6 +51,30 @@ def only_one(file: Path, what: str) -> Iterator[None]:
     finally:
         # Lets go. The file stays: if it were removed, two processes could each hold a file of this name.
         os.close(descriptor)
+
+
+def is_held(file: Path) -> str:
+    """The process that has the lock `file`, or "unknown"; empty if none has."""
+    try:
+        descriptor = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return ""
+    try:
+        _lock(descriptor)
+    except OSError:
+        return _holder(file)
+    finally:
+        os.close(descriptor)  # lets go at once
+    return ""
+
+
+def _lock_soon(descriptor: int) -> None:
+    """Take the lock; waits a moment for somebody who only looks whether it is held."""
+    for _ in range(_TRIES):
+        with suppress(OSError):
+            return _lock(descriptor)
+        time.sleep(_PAUSE)
+    return _lock(descriptor)
 
 
 def _holder(file: Path) -> str:

@@ -42,10 +42,6 @@ class Backoff:
         """`key` is in order (again), or there is nothing left of it to try."""
         self._faults.pop(key, None)
 
-    def is_paused(self, key: Hashable, now: float) -> bool:
-        """Whether it is too early to try `key` again."""
-        fault = self._faults.get(key)
-        return fault is not None and now < fault.next
 
     def take_due(self, now: float) -> list[Hashable]:
         """What is to be tried again now. If nothing is heard of it, it is due once more after as long a pause as before."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.engine import Engine
 from pipeline.errors import FormError, OutputError, PipelineError, SettingsError, StateUnavailable, WorkerDied
+from pipeline.files import natural_key
 from pipeline.folders import Stamp, shown, stamp_of
 from pipeline.intake.backoff import Backoff
 from pipeline.intake.burst import Burst
@@ -176,7 +177,8 @@ class Watcher:
             self._next_look = now + pause  # a share may come back
             return
         self._backoff.succeeded("inbox")
-        self._ready.extend(self._stability.look([*files, *self._filed_before()], now))
+        ready = self._stability.look([*files, *self._filed_before()], now)
+        self._ready.extend(sorted(ready, key=lambda file: (file[1].mtime_ns, natural_key(str(file[0])))))  # first come first
         cost = time.monotonic() - now
         self._next_look = now + max(self._pause(), 5 * cost)
 

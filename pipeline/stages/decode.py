@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from pipeline.records import Image, Page
 from pipeline.settings import Settings
 from pipeline.stages import tiff
 from pipeline.stages.headers import PNG_MAGIC, Header, jpeg_header, png_header
+from pipeline.stages.images import DECODER
 from pipeline.stages.pdf import pdf_images
 
 #: A PDF's header may stand anywhere within this many bytes (ISO 32000-1, implementation note 13); all others start the file.
@@ -81,28 +82,27 @@ def _unsupported(head: bytes) -> UnsupportedScan:
 
 def _jpeg_images(data: bytes, settings: Settings) -> Generator[Image]:
     header = jpeg_header(data)
-    _check_size(header.width, header.height, settings)
-    yield _upright(_decoded(data, header), header.orientation)
+    _check_size(header, settings)
+    yield _upright(_decoded(data, header, settings), header.orientation)
 
 
 def _png_images(data: bytes, settings: Settings) -> Generator[Image]:
     header = png_header(data)
-    _check_size(header.width, header.height, settings)
-    yield _upright(_decoded(data, header), header.orientation)
+    _check_size(header, settings)
+    yield _upright(_decoded(data, header, settings), header.orientation)
 
 
 def _tiff_images(data: bytes, settings: Settings) -> Generator[Image]:
     pages, error = tiff.tiff_pages(data, settings.max_pages)
     if len(pages) > settings.max_pages:
         raise OversizedScan(f"more than {settings.max_pages} pages")
-    buffer = bytearray(data)
     for page in pages:
-        _check_size(page.width, page.height, settings)
-        tiff.check_page(data, page)
-        tiff.select_page(buffer, page)
         # the decoder turns the pages of a TIFF upright by itself, though it leaves JPEG and PNG as they are stored
         width, height = (page.height, page.width) if page.orientation in (5, 6, 7, 8) else (page.width, page.height)
-        image = _decoded(buffer, Header(width, height), premultiplied=page.premultiplied)
+        header = Header(width, height, pixel_bytes=page.pixel_bytes)
+        _check_size(header, settings)
+        tiff.check_page(data, page)
+        image = _decoded(data, header, settings, page.premultiplied, *tiff.select_page(data, page))
         yield ~image if page.inverted else image
     if error is not None:
         raise error
@@ -110,29 +110,27 @@ def _tiff_images(data: bytes, settings: Settings) -> Generator[Image]:
         raise EmptyScan("a TIFF without a page")
 
 
-def _check_size(width: int, height: int, settings: Settings) -> None:
-    if width < 1 or height < 1:
+def _check_size(header: Header, settings: Settings) -> None:
+    if header.width < 1 or header.height < 1:
         raise CorruptScan("an image without pixels")
-    if width * height > settings.max_pixels:
-        raise OversizedScan(f"a page of {width} × {height} pixels")
+    if header.width * header.height > settings.max_pixels:
+        raise OversizedScan(f"a page of {header.width} × {header.height} pixels")
+    if header.size > settings.max_page_bytes:
+        raise OversizedScan(f"a page of {header.size / 1e6:.0f} MB")
 
 
-def _decoded(data: bytes | bytearray, header: Header, premultiplied: bool = False) -> Image:
+def _decoded(
+    data: bytes, header: Header, settings: Settings, premultiplied: bool = False, at: int = 0, patch: bytes = b""
+) -> Image:
     """The image as stored, in 8 bits without alpha."""
-    with _quiet():
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error as error:
-            raise CorruptScan("the image can't be decoded") from error
-    if image is None or image.shape[:2] != (header.height, header.width):
-        raise CorruptScan("the image can't be decoded")
+    image = DECODER.decode(data, header, settings.image_seconds, at, patch)
     if image.dtype == np.uint16:
         image = cv2.convertScaleAbs(image, alpha=1 / 257)
     if image.dtype != np.uint8:
         raise UnsupportedScan(f"an image of {image.dtype} samples")
     if image.ndim == 3 and image.shape[2] == 4:
-        image = _on_paper(image, premultiplied)  # type: ignore[arg-type]
-    return image  # type: ignore[return-value]
+        image = _on_paper(image, premultiplied)
+    return image
 
 
 def _on_paper(image: Image, premultiplied: bool) -> Image:
@@ -162,14 +160,3 @@ def _upright(image: Image, orientation: int) -> Image:
     # after the transpose: 5 is done, 6 is turned right, 7 both, 8 turned left
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return image if flip is None else np.asarray(cv2.flip(image, flip), np.uint8)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the decoder from writing about damaged files to the terminal: we raise, the caller reports."""
-    set_level = getattr(cv2, "setLogLevel", lambda level: level)  # OpenCV 4.10 has no such function
-    level = set_level(0)
-    try:
-        yield
-    finally:
-        set_level(level)

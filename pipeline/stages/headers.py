@@ -26,11 +26,17 @@ _MOST_SCANS = 100
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Size in pixels as stored, and the EXIF orientation, 1 to 8, that turns it upright."""
+    """Size in pixels as stored, the EXIF orientation, 1 to 8, that turns it upright, and the bytes that a decoded pixel has."""
 
     width: int
     height: int
     orientation: int = 1
+    pixel_bytes: int = 1
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pixels."""
+        return self.width * self.height * self.pixel_bytes
 
 
 def png_header(data: bytes) -> Header:
@@ -42,12 +48,13 @@ def png_header(data: bytes) -> Header:
     name, content = next(chunks)
     if name != b"IHDR" or len(content) != 13:
         raise CorruptScan("a PNG that does not start with its header")
-    width, height = struct.unpack_from(">II", content)
+    width, height, depth, colour = struct.unpack_from(">IIBB", content)
+    pixel_bytes = {0: 1, 2: 3}.get(colour, 4) * (2 if depth == 16 else 1)  # palettes and alpha become four channels
     orientation = 1
     for name, content in chunks:
         if name == b"eXIf":
             orientation = exif_orientation(content)
-    return Header(width, height, orientation)
+    return Header(width, height, orientation, pixel_bytes)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -76,6 +83,7 @@ def jpeg_header(data: bytes) -> Header:
     Raises CorruptScan if the JPEG is cut short or has no usable header, UnsupportedScan if it has not 8 bits a sample.
     """
     size: tuple[int, int] | None = None
+    samples = 1
     orientation, scans = 1, 0
     for marker, content in _jpeg_segments(data):
         if marker in _START_OF_FRAME and size is None:
@@ -85,6 +93,7 @@ def jpeg_header(data: bytes) -> Header:
             if precision != 8:
                 raise UnsupportedScan(f"a JPEG with {precision} bits a sample")
             size = width, height
+            samples = 1 if content[5] == 1 else 3
         elif marker == 0xE1 and content.startswith(b"Exif\0\0") and orientation == 1:
             orientation = exif_orientation(content[6:])
         elif marker == 0xDA:
@@ -93,7 +102,7 @@ def jpeg_header(data: bytes) -> Header:
                 raise CorruptScan(f"a JPEG with more than {_MOST_SCANS} scans")
     if size is None or not scans:
         raise CorruptScan("a JPEG without an image")
-    return Header(*size, orientation)
+    return Header(*size, orientation, samples)
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:

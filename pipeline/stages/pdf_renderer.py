@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -33,6 +34,9 @@ class _RefusedError(Exception):
 def main() -> None:
     """Serve one document: what pdf.py starts."""
     limits = json.loads(sys.argv[1])
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # when to end is the parent's business
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     try:
         _limit_memory(_BASE_MEMORY + 8 * limits["pixels"])
         data = sys.stdin.buffer.read()

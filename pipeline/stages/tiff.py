@@ -62,6 +62,12 @@ class Directory:
         return self.number(_ORIENTATION, 1)
 
     @property
+    def pixel_bytes(self) -> int:
+        """How many bytes a pixel is decoded to; palettes become three channels."""
+        samples = 3 if self.number(_PHOTOMETRIC, 1) == 3 else self.number(_SAMPLES, 1)
+        return samples * (2 if self.number(_BITS, 1) > 8 else 1)
+
+    @property
     def inverted(self) -> bool:
         """Whether 0 is white, and the decoder leaves it so: it turns only samples of up to 8 bits."""
         return self.number(_PHOTOMETRIC, 1) == 0 and self.number(_BITS, 1) == 16
@@ -116,13 +122,13 @@ def check_page(data: bytes, page: Directory) -> None:
         raise CorruptScan("a TIFF that is cut short")
 
 
-def select_page(data: bytearray, page: Directory) -> None:
-    """Make `page` the first page of the file, in place, so that a decoder of single images finds it at once.
+def select_page(data: bytes, page: Directory) -> tuple[int, bytes]:
+    """Where to put which bytes to make `page` the first page of the file, so that a decoder of single images finds it at once.
 
     Cheaper than asking the decoder for page n: it does not walk there, and nothing but the page is in memory.
     """
     layout = _layout(data)
-    struct.pack_into(layout.order + layout.offset, data, layout.first, page.start)
+    return layout.first, struct.pack(layout.order + layout.offset, page.start)
 
 
 def exif_orientation(data: bytes) -> int:
@@ -136,7 +142,7 @@ def exif_orientation(data: bytes) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _layout(data: bytes | bytearray) -> Layout:
+def _layout(data: bytes) -> Layout:
     magic = bytes(data[:4])
     if magic not in MAGICS:
         raise CorruptScan("a TIFF without its header")
@@ -173,7 +179,7 @@ def _values(data: bytes, layout: Layout, entry: int, code: str, count: int) -> t
     return _unpack(data, f"{layout.order}{count}{code}", at)
 
 
-def _unpack(data: bytes | bytearray, form: str, at: int) -> tuple[int, ...]:
+def _unpack(data: bytes, form: str, at: int) -> tuple[int, ...]:
     try:
         return struct.unpack_from(form, data, at)
     except (struct.error, OverflowError) as error:  # beyond the end of the data, or of any data

@@ -1,0 +1,1 @@
+"""For whoever looks after a drop folder: how things stand, what happened, what is wrong, and once more please."""

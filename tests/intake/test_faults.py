@@ -1,0 +1,302 @@
+"""Whatever fails, whenever: the watcher sits it out, and in the end all is where it belongs, once."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import database, files
+from pipeline.engine import SerialEngine
+from pipeline.errors import StateUnavailable
+from pipeline.intake import watcher
+from pipeline.intake.backoff import Backoff
+from pipeline.intake.folder import Inbox
+from pipeline.intake.hints import Hints
+from pipeline.intake.pulse import read_pulse
+from pipeline.intake.watcher import Watcher
+from pipeline.journal import Journal
+from pipeline.schema import MIGRATIONS
+from pipeline.settings import Settings
+from pipeline.worker import Answer, Task
+from tests.scanning import no_start, read_text, rows, tree, write_plainly
+
+TEXTS = {"a.png": "1", "b.png": "2\n3", "c.png": "bad", "d.png": "1"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(watcher, "Backoff", partial(Backoff, first=0.01, longest=0.05))
+    (tmp_path / "inbox" / "9B").mkdir(parents=True)
+    return Settings(inbox=tmp_path / "inbox", outbox=tmp_path / "out", settle=0.02, sweep=0.2)
+
+
+@contextmanager
+def watching(settings: Settings, work: Callable[[Task], Answer] = read_text) -> Iterator[Watcher]:
+    """A watcher in a thread, quick to try again."""
+    made: list[Watcher] = []
+    errors: list[BaseException] = []
+    ready = threading.Event()
+
+    def run() -> None:
+        inbox = Inbox(settings.inbox)
+        try:
+            with (
+                Journal(settings.state_folder) as journal,
+                SerialEngine(settings, work, no_start) as engine,
+                Hints(inbox) as hints,
+            ):
+                made.append(Watcher(settings, inbox, journal, engine, hints, write_plainly))
+                ready.set()
+                made[0].run()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait()
+    try:
+        if made:
+            yield made[0]
+    finally:
+        for one in made:
+            one.stop()
+        thread.join(20)
+    assert errors == []
+    assert not thread.is_alive()
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+def drop(settings: Settings) -> None:
+    for name, text in TEXTS.items():
+        (settings.inbox / "9B" / name).write_text(text)
+
+
+def all_is_well(settings: Settings) -> bool:
+    """Whether every file is where it belongs, and the spreadsheet says of each what it should."""
+    found = tree(settings.inbox)
+    reasons = [name for name in found if name.endswith(".png.txt")]
+    homes = {"processed/9B/a.png": "1", "processed/9B/b.png": "2\n3", "rejected/9B/c.png": "bad", "duplicates/9B/d.png": "1"}
+    if {name: text for name, text in found.items() if name not in reasons} != homes or reasons != ["rejected/9B/c.png.txt"]:
+        return False
+    with suppress(OSError, ValueError):
+        read = rows(settings.outbox, "9B")
+        return {name: row[::2] for name, row in read.items()} == {
+            "9B/a.png": ("done", "1"),
+            "9B/b.png": ("done", "2 3"),
+            "9B/c.png": ("failed", ""),
+            "9B/d.png": ("duplicate", ""),
+        }
+    return False
+
+
+# --- each call in turn --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Injector:
+    """Lets the n-th call that changes something on the disk fail, of all that are made by the watcher's thread."""
+
+    number: int
+    code: int
+    calls: int = 0
+    hit: str = ""
+    on: bool = field(default=False)
+
+    def around(self, owner: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401 - a module or a class
+        real = getattr(owner, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - whatever the real one takes
+            if self.on and threading.current_thread() is not threading.main_thread():
+                self.calls += 1
+                if self.calls == self.number:
+                    self.hit = name
+                    if owner is database.Database:
+                        raise StateUnavailable(f"the journal can't be used: {os.strerror(self.code)}")
+                    raise OSError(self.code, os.strerror(self.code))
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+
+POINTS: tuple[tuple[Any, str], ...] = (
+    (os, "fsync"),
+    (os, "rename"),
+    (os, "replace"),
+    (os, "mkdir"),
+    (os, "open"),
+    (files._Reported, "write"),
+    (database.Database, "change"),
+    (database.Database, "insert_many"),
+)
+
+
+@pytest.mark.slow
+def test_each_call_fails_in_turn(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first to the last, until one run has come through without a fault, with each kind of error in turn."""
+    logging.getLogger("pipeline").setLevel(logging.CRITICAL)
+    codes = itertools.cycle([errno.ENOSPC, errno.EIO, errno.EACCES])
+    hit: set[str] = set()
+    try:
+        for number in itertools.count(1):
+            for folder in ("inbox", "out"):
+                shutil.rmtree(tmp_path / folder, ignore_errors=True)
+            (settings.inbox / "9B").mkdir(parents=True)
+            drop(settings)
+            injector = Injector(number, next(codes))
+            with monkeypatch.context() as patch:
+                for owner, name in POINTS:
+                    injector.around(owner, name, patch)
+                with watching(settings):
+                    injector.on = True
+                    until(lambda: all_is_well(settings))
+                    injector.on = False
+            assert all_is_well(settings), f"call {number}, {injector.hit}"
+            if not injector.hit:
+                break
+            hit.add(injector.hit)
+    finally:
+        logging.getLogger("pipeline").setLevel(logging.NOTSET)
+    assert number > 60
+    assert hit == {name for _, name in POINTS} - {"rename"} | ({"rename"} & hit)
+
+
+# --- one at a time ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_is_full_for_a_while(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the journal: SQLite's own limit is the real thing, without a disk."""
+    monkeypatch.setattr(watcher, "Backoff", partial(Backoff, first=0.2, longest=0.2))
+    with watching(settings) as at_work:
+        until(lambda: at_work._has_recovered)
+        drop(settings)
+        real = database.Database.change
+        full = threading.Event()
+        full.set()
+
+        def change(self: database.Database, statement: str, *values: object) -> int:
+            [[pages]] = self._connection.execute("PRAGMA page_count").fetchall()
+            self._connection.execute(f"PRAGMA max_page_count = {pages if full.is_set() else 1_000_000}")
+            if full.is_set() and statement.startswith("INSERT"):
+                with self.reported():
+                    self._connection.execute("CREATE TABLE filler AS SELECT zeroblob(1000000)")
+            return real(self, statement, *values)
+
+        monkeypatch.setattr(database.Database, "change", change)
+        until(lambda: "full" in str(read_pulse(settings.state_folder).get("faults")))
+        assert len(tree(settings.inbox)) == len(TEXTS)
+        full.clear()
+        until(lambda: all_is_well(settings))
+
+
+def test_a_file_that_may_not_be_read_for_a_while_is_waited_for(settings: Settings) -> None:
+    refusals = itertools.count()
+
+    def read(task: Task) -> Answer:
+        if next(refusals) < 3:
+            task.path.unlink(missing_ok=True)
+            task.path.symlink_to("nowhere")  # can't be opened, and is there
+            from pipeline.worker import read_task
+
+            answer = read_task(task)
+            task.path.unlink()
+            task.path.write_text("1")
+            os.utime(task.path, ns=(1, 1))
+            return answer
+        return read_text(task)
+
+    path = settings.inbox / "9B" / "a.png"
+    path.write_text("1")
+    os.utime(path, ns=(1, 1))
+    with watching(settings, read):
+        until((settings.inbox / "processed" / "9B" / "a.png").exists)
+    assert next(refusals) == 4
+    assert not (settings.inbox / "rejected").exists()
+
+
+def test_a_locked_output_is_written_when_it_can_be(settings: Settings) -> None:
+    drop(settings)
+    locked = settings.outbox / "9B.csv"
+    locked.mkdir(parents=True)  # can't be replaced
+    with watching(settings):
+        until(lambda: any("9B.csv" in str(fault) for fault in read_pulse(settings.state_folder).get("faults", [])))  # type: ignore[attr-defined]
+        locked.rmdir()
+        until(lambda: all_is_well(settings))
+    assert read_pulse(settings.state_folder)["faults"] == []
+
+
+def test_a_journal_in_use_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    with watching(settings) as at_work:
+        until(lambda: at_work._has_recovered)
+        other = database.Database(settings.state_folder / "journal.sqlite", MIGRATIONS)
+        other.change("BEGIN IMMEDIATE")
+        drop(settings)
+        time.sleep(0.3)
+        assert len(tree(settings.inbox)) == len(TEXTS)
+        other.change("ROLLBACK")
+        other.close()
+        until(lambda: all_is_well(settings))
+
+
+def test_an_inbox_that_is_away_comes_back(settings: Settings) -> None:
+    with watching(settings) as at_work:
+        until(lambda: at_work._has_recovered)
+        settings.inbox.rename(settings.inbox.with_name("away"))
+        time.sleep(0.4)
+        settings.inbox.with_name("away").rename(settings.inbox)
+        drop(settings)
+        until(lambda: all_is_well(settings))
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("may not mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("mount"), reason="needs Linux")
+def test_a_real_disk_that_fills_up(settings: Settings, tiny_disk: Path) -> None:
+    """Inbox, outbox and journal on it; somebody fills it to the last byte, and makes room again."""
+    here = Settings(inbox=tiny_disk / "inbox", outbox=tiny_disk / "out", settle=0.02, sweep=0.2)
+    (here.inbox / "9B").mkdir(parents=True)
+    with watching(here) as at_work:
+        until(lambda: at_work._has_recovered)
+        drop(here)
+        with suppress(OSError), (tiny_disk / "filler").open("wb", buffering=0) as filler:
+            while filler.write(bytes(4096)):
+                pass
+        until(lambda: bool(at_work._backoff.faults))
+        assert not all_is_well(here)
+        (tiny_disk / "filler").unlink()
+        until(lambda: all_is_well(here))
