@@ -8,17 +8,23 @@ import numpy as np
 
 #: Log probabilities and leads that are further from zero than this say no more.
 _FAR, _AHEAD = 10.0, 15.0
+#: Nor do formats that are less usual than this, as a log probability.
+_ODD = 8.0
+#: How usual a text is taken to be where nothing is known of its column: as usual as most.
+_COMMON = -1.0
 #: Names and, for a model without calibration, values of what makes a confidence of one reader's evidence, and of two readers'.
-_ALONE = (("reading_bias", 0.0), ("reading_score", 1.0), ("reading_lead", 1.0))
-_TOGETHER = (("number_bias", 0.0), ("number_lattice", 0.5), ("number_strip", 0.5), ("number_lead", 0.7))
+_ALONE = (("reading_bias", 0.0), ("reading_score", 1.0), ("reading_lead", 1.0), ("reading_usual", 0.0))
+_TOGETHER = (("number_bias", 0.0), ("number_lattice", 0.5), ("number_strip", 0.5), ("number_lead", 0.7), ("number_usual", 0.0))
 
 Evidence = tuple[float, ...]
 
 
-def evidence(lattice: float, lead: float, strip: float | None = None) -> Evidence:
-    """What a confidence is made of: the readers' log probabilities of the best text, and the lead over the next one."""
+def evidence(lattice: float, lead: float, strip: float | None = None, usual: float | None = None) -> Evidence:
+    """What a confidence is made of: the readers' log probabilities of the best text, the lead over the next one, and how usual
+    such a text is in its column, as a log probability: where all others have a point, it may be lost on one.
+    """
     words = (max(lattice, -_FAR),) if strip is None else (max(lattice, -_FAR), max(strip, -_FAR))
-    return *words, min(lead, _AHEAD if strip is not None else _FAR)
+    return *words, min(lead, _AHEAD if strip is not None else _FAR), _COMMON if usual is None else max(usual, -_ODD)
 
 
 def confidence(given: Evidence, calibration: Mapping[str, float]) -> float:

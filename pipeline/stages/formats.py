@@ -16,12 +16,17 @@ from pipeline.stages.candidates import Candidate
 
 #: What a cell that is unlike all others starts with, in cells.
 _UNSEEN = 0.5
+#: Other cells that make a column.
+_ENOUGH = 1.0
 #: How many kinds of sign, decimals or length are thought possible.
 _KINDS = 6
 
 
 def with_column_prior(column: Sequence[list[Candidate]]) -> list[list[Candidate]]:
-    """The candidates of each cell of a column, best first, with how usual their formats are in the other cells as a prior."""
+    """The candidates of each cell of a column, best first, with how usual their formats are in the other cells as a prior.
+
+    Where the others say next to nothing there is none: 0.
+    """
     weights = [_weights(candidates) for candidates in column]
     counts = [Counter[int](), Counter[int](), Counter[int]()]
     for candidates, weight in zip(column, weights, strict=True):
@@ -30,6 +35,10 @@ def with_column_prior(column: Sequence[list[Candidate]]) -> list[list[Candidate]
     for candidates, weight in zip(column, weights, strict=True):
         _count(counts, candidates, weight, -1)
         total = sum(counts[0].values())
+        if total < _ENOUGH:
+            out.append(candidates)
+            _count(counts, candidates, weight, 1)
+            continue
         scored = []
         for candidate in candidates:
             prior = sum(

@@ -62,15 +62,22 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     columns = _known_columns(page, kit)
     cells = cells_of(page, Weights.of(calibration), [key for key, column in columns.items() if column.fractions])
     kinds = {**_column_kinds(cells), **{key: _kind_of(column) for key, column in columns.items()}}
-    numbers = [cell.numbers for cell in cells]
-    for members in _columns(lattices).values():
-        for i, candidates in zip(members, with_column_prior([numbers[i] for i in members]), strict=True):
-            numbers[i] = candidates
+    candidates = [
+        cell.grades if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
+        for cell, lattice in zip(cells, lattices, strict=True)
+    ]
+    for column in _columns(lattices).values():
+        body = [i for i in column if lattices[i].cell.row > 1]
+        for i, found in zip(body, with_column_prior([candidates[i] for i in body]), strict=True):
+            candidates[i] = found
+        for i in column:
+            if i not in body:  # what may be a heading says nothing of the column
+                candidates[i] = with_column_prior([candidates[i], *(candidates[k] for k in body)])[0]
     readings = []
-    for cell, candidates in zip(cells, numbers, strict=True):
+    for cell, found in zip(cells, candidates, strict=True):
         kind = kinds[cell.lattice.table, cell.lattice.cell.column]
         may_be_heading = cell.lattice.cell.row == 1 and len(cells) > 1
-        reading = _reading(cell, kind, cell.grades if kind == "grade" else candidates, may_be_heading, calibration)
+        reading = _reading(cell, kind, found, may_be_heading, calibration)
         if len(cells) > 1 and _has_line(cell.lattice):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
@@ -112,11 +119,10 @@ def _kind_of(column: Column) -> Kind:
 
 
 def _columns(lattices: tuple[Lattice, ...]) -> dict[Place, list[int]]:
-    """Which lattices make up each column, but for the first row, which may be a heading."""
+    """Which lattices make up each column."""
     columns: dict[Place, list[int]] = {}
     for i, lattice in enumerate(lattices):
-        if lattice.cell.row > 1:
-            columns.setdefault((lattice.table, lattice.cell.column), []).append(i)
+        columns.setdefault((lattice.table, lattice.cell.column), []).append(i)
     return columns
 
 
@@ -177,7 +183,7 @@ def _reading(
     alternatives = tuple((c.text, float(np.exp(p - total))) for c, p in zip(candidates[1:4], likely[1:4], strict=True))
     best = candidates[0]
     lead = likely[0] - likely[1] if len(likely) > 1 else _ALONE
-    given = evidence(best.lattice, lead, best.strip if cell.has_strip and kind == "number" else None)
+    given = evidence(best.lattice, lead, best.strip if cell.has_strip and kind == "number" else None, best.prior or None)
     sure = confidence(given, calibration)
     if not lattice.segments:  # too much ink to be cut apart: nobody has confirmed what the sweep says
         sure = min(sure, _DOUBT)

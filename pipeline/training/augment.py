@@ -18,6 +18,8 @@ from pipeline.stages.glyph import BOX, SIZE, normalise
 
 _FINE = 2 * SIZE  # strokes are thickened and thinned at twice the size
 _SQUARE = np.ones((2, 2), np.uint8)
+#: Share of the images that are left as they are: all others are softer, and the network must know both.
+_PLAIN = 0.2
 _DISK = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
 
 
@@ -45,6 +47,9 @@ class Augmenter:
         """(n, 28, 28) → (n, 28, 28)."""
         out = np.empty_like(images)
         for i, image in enumerate(images):
+            if self._rng.random() < _PLAIN:
+                out[i] = image
+                continue
             made = self._scanned(image) if self._rng.random() < self._share else self._written(image)
             out[i] = made if np.any(made > 64) else image  # a thin pen may have been worn away altogether
         return out

@@ -24,16 +24,19 @@ from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
 from pipeline.training.amounts import load_amount_digits
+from pipeline.training.halves import make_halves
 from pipeline.training.lookalikes import Lookalikes
 from pipeline.training.marks import make_marks
-from pipeline.training.negatives import make_negatives
+from pipeline.training.negatives import STRUCK_OUT, make_negatives
 from pipeline.training.nist import load_nist
 from pipeline.training.printed import make_printed
 
-#: What the network's outputs mean; "?" is ink that is no single character.
-LABELS: tuple[str, ...] = (*"0123456789ABCDEF+-./", "?")
+#: What the network's outputs mean; "~" is a character that was struck out, "?" ink that is no single character.
+LABELS: tuple[str, ...] = tuple("0123456789ABCDEF+-./½✓~?")
 #: The last images of MNIST's training set, never trained on: choices and calibration are made on them.
 HELD_OUT = 5000
+#: How many ½ are written with MNIST's digits, and of the digits held out a tenth of that.
+HALVES = 2000
 #: Non-characters made of the digits held out, and what the names of their kinds begin with.
 NEGATIVES_HELD_OUT = 5500
 NON_CHARACTERS = "non-character: "
@@ -114,8 +117,10 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     split = len(mnist) - HELD_OUT
     if split < 1:
         raise DataError(f"the MNIST files in {folder} have only {len(mnist):,} images, of which {HELD_OUT:,} are held out")
-    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 2, held_out=0.0)]
+    parts = [_Part("MNIST", Examples(mnist.images[:split], mnist.labels[:split]), 3, held_out=0.0)]
     validation = [("MNIST", Examples(mnist.images[split:], mnist.labels[split:]))]
+    parts.append(_Part("halves", _halves(parts[0].examples, rng, HALVES), 1, held_out=0.0))
+    validation.append(("halves", _halves(validation[0][1], rng, HALVES // 10)))
     for name, loader, repeat in _EXTRAS:
         file = folder / "digits" / name
         if file.is_file():
@@ -128,11 +133,12 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     confusing = mnist.images[mnist.labels != 1]
     first_held_out = int((mnist.labels[:split] != 1).sum())
     lookalikes = Lookalikes(mnist.images[:split])
-    negatives, _ = make_negatives(confusing[:first_held_out], rng, is_digit=lookalikes)
-    parts.append(_Part("non-characters", _all("?", negatives), 1, held_out=0.0))
+    negatives, kinds = make_negatives(confusing[:first_held_out], rng, is_digit=lookalikes)
+    parts.append(_Part("non-characters", _labelled(negatives, _no_digits(kinds)), 1, held_out=0.0))
     negatives, kinds = make_negatives(confusing[first_held_out:], rng, NEGATIVES_HELD_OUT, lookalikes)
     for kind in dict.fromkeys(kinds.tolist()):
-        validation.append((f"{NON_CHARACTERS}{kind}", _all("?", negatives[kinds == kind])))
+        chosen = kinds == kind
+        validation.append((f"{NON_CHARACTERS}{kind}", _labelled(negatives[chosen], _no_digits(kinds[chosen]))))
 
     train, order, start = [], [], 0
     for part in parts:
@@ -157,6 +163,11 @@ def load_test(folder: Path) -> Iterator[tuple[str, Examples]]:
         yield "ARDIS test", _extra(ardis, _plain, np.random.default_rng(0))
     if nist.is_file():
         yield "NIST 300 dpi", Examples(*load_nist(nist))
+
+
+def _halves(mnist: Examples, rng: np.random.Generator, n: int) -> Examples:
+    ones, twos = (mnist.images[mnist.labels == label] for label in (1, 2))
+    return _all("½", make_halves(ones, twos, rng, n))
 
 
 def _half(examples: Examples, first: int) -> Examples:
@@ -275,6 +286,11 @@ def _labelled(images: Image, text: NDArray[np.str_]) -> Examples:
         raise ValueError(f"it has {len(images)} images and {len(text)} labels")
     index = {label: i for i, label in enumerate(LABELS)}
     return Examples(images, np.array([index[str(t)] for t in text], np.int64))
+
+
+def _no_digits(kinds: NDArray[np.str_]) -> NDArray[np.str_]:
+    """The labels of non-characters of these kinds."""
+    return np.where(kinds == STRUCK_OUT, "~", "?")
 
 
 def _all(label: str, images: Image) -> Examples:

@@ -1,4 +1,4 @@
-"""Marks that are drawn rather than collected: points, dashes, slashes and plus signs, by many pens."""
+"""Marks that are drawn rather than collected: points, dashes, slashes, plus signs and ticks, by many pens."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _SIDE = 64
 _MIDDLE = _SIDE / 2
 
 
-def make_marks(rng: np.random.Generator, n: int = 4000) -> tuple[Image, NDArray[np.str_]]:
+def make_marks(rng: np.random.Generator, n: int = 5000) -> tuple[Image, NDArray[np.str_]]:
     """(n, 28, 28), white on black, and their labels: as many of each mark."""
-    makers = {".": _point, "-": _dash, "/": _slash, "+": _plus}
+    makers = {".": _point, "-": _dash, "/": _slash, "+": _plus, "✓": _tick}
     labels = np.array([list(makers)[i % len(makers)] for i in range(n)])
     images = []
     for label in labels:
@@ -53,3 +53,15 @@ def _plus(canvas: Image, rng: np.random.Generator) -> None:
     thick, tilt = int(rng.integers(3, 7)), float(rng.normal(0, 6))
     _stroke(canvas, rng, tilt, float(rng.uniform(26, 44)), thick)
     _stroke(canvas, rng, 90 + tilt + float(rng.normal(0, 6)), float(rng.uniform(26, 44)), thick)
+
+
+def _tick(canvas: Image, rng: np.random.Generator) -> None:
+    """A short stroke down and a long one up, with a corner or a bow between them; the short one may be hardly there."""
+    x, y = _MIDDLE + float(rng.normal(-6, 3)), _MIDDLE + float(rng.uniform(10, 20))
+    short, long = float(rng.uniform(11, 23)), float(rng.uniform(36, 56))
+    down, up = np.radians(float(rng.uniform(20, 75))), np.radians(float(rng.uniform(35, 72)))
+    bend = float(rng.normal(0, 3))
+    end = (x + long * np.cos(up), y - long * np.sin(up))
+    middle = ((x + end[0]) / 2 + bend * np.sin(up), (y + end[1]) / 2 + bend * np.cos(up))
+    points = np.array([(x - short * np.cos(down), y - short * np.sin(down)), (x, y), middle, end])
+    cv2.polylines(canvas, [np.round(points * 8).astype(np.int32)], False, 255, int(rng.integers(3, 6)), cv2.LINE_AA, 3)

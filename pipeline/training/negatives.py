@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from pipeline.records import Image
 from pipeline.stages.glyph import SIZE, normalise
 
+#: The kind that has a label of its own: what was struck out was once meant, and something else is meant now.
+STRUCK_OUT = "struck out"
+
 #: Whether images (n, 28, 28) look like digits.
 Test = Callable[[Image], NDArray[np.bool_]]
 
@@ -79,10 +82,15 @@ def _part(digits: Image, rng: np.random.Generator) -> Image:
 
 
 def _struck_out(digits: Image, rng: np.random.Generator) -> Image:
-    """One to three lines through a digit, or a scribble over it."""
+    """One to three lines through a digit, two that cross, or a scribble over it."""
     canvas = np.pad(_any(digits, rng), 6)
     height, width = canvas.shape
-    if rng.random() < 0.5:
+    way = rng.random()
+    if way < 0.2:
+        (left, top), (right, bottom) = rng.integers(0, 7, 2).tolist(), rng.integers(1, 8, 2).tolist()
+        cv2.line(canvas, (left, top), (width - right, height - bottom), 255, 2, cv2.LINE_AA)
+        cv2.line(canvas, (left, height - bottom), (width - right, top), 255, 2, cv2.LINE_AA)
+    elif way < 0.6:
         tilt = rng.uniform(-8, 8)
         for _ in range(int(rng.integers(1, 4))):
             y = height / 2 + rng.uniform(-6, 6)
@@ -129,7 +137,7 @@ _KINDS: tuple[tuple[str, Callable[[Image, np.random.Generator], Image], int], ..
     ("two digits", _pair, 3),
     ("a digit and a part", _digit_and_part, 2),
     ("half a digit", _part, 2),
-    ("struck out", _struck_out, 1),
+    (STRUCK_OUT, _struck_out, 1),
     ("piece of ruling", _ruling_corner, 1),
     ("specks", _specks, 1),
     ("blank", _blank, 1),

@@ -303,6 +303,20 @@ def test_more_evidence_is_not_less_sure(one: float, other: float, lead: float, f
     assert confidence(evidence(low, near), {}) <= confidence(evidence(low, far), {}) + 1e-12
 
 
+@given(finite, st.floats(0, 50), st.floats(-20, 0), st.floats(-20, 0))
+def test_what_is_unusual_in_its_column_is_not_surer(score: float, lead: float, one: float, other: float) -> None:
+    odd, usual = (confidence(evidence(score, lead, usual=word), {"reading_usual": 0.6}) for word in sorted((one, other)))
+    assert odd <= usual + 1e-12
+
+
+def test_a_number_without_the_point_that_all_others_have_is_less_sure() -> None:
+    model = replace(kit().model, calibration={"reading_bias": -4.0, "reading_usual": 0.6})
+    points = [written(text) for text in ("12.5", "35.1", "60.0", "48.2", "71.9")]
+    found = [interpret(column(written(text), *points), replace(kit(), model=model)).readings[1] for text in ("17.5", "175")]
+    assert [reading.text for reading in found] == ["17.5", "175"]
+    assert found[1].confidence < found[0].confidence - 0.05
+
+
 def test_calibration_sets_the_confidence() -> None:
     sure = {"reading_bias": 3.0, "reading_score": 0.0, "reading_lead": 0.0}
     assert confidence(evidence(-5, 0), sure) == pytest.approx(1 / (1 + math.exp(-3)))

@@ -101,7 +101,7 @@ def untrained() -> Model:
 @pytest.mark.slow
 def test_evidence_is_collected_from_drawn_sheets_the_same_from_the_same_seed() -> None:
     features, right = collect(Kit(Settings(), untrained()), handwriting(), sheets=1, seed=3)
-    assert features.shape == (len(right), 2)
+    assert features.shape == (len(right), 3)
     assert np.isfinite(features).all() and set(right) <= {0.0, 1.0}
     again, _ = collect(Kit(Settings(), untrained()), handwriting(), sheets=1, seed=3)
     np.testing.assert_array_equal(features, again)
@@ -109,12 +109,13 @@ def test_evidence_is_collected_from_drawn_sheets_the_same_from_the_same_seed() -
 
 def test_calibration_adds_to_what_is_there_and_leaves_the_network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def collected(kit: Kit, hand: Handwriting, sheets: int, seed: int) -> tuple[Floats, Floats]:
-        return outcomes(1.0, (2.0, 0.5), 2000)
+        features, right = outcomes(1.0, (2.0, 0.5), 2000)
+        return np.column_stack([features, np.zeros(len(right))]), right
 
     monkeypatch.setattr(calibrate, "collect", collected)
     before = untrained()
     after = calibrated(before, handwriting())
-    assert set(after.calibration) == {"other", "reading_bias", "reading_score", "reading_lead"}
+    assert set(after.calibration) == {"other", "reading_bias", "reading_score", "reading_lead", "reading_usual"}
     assert after.calibration["other"] == 1.5
     assert after.calibration["reading_score"] == pytest.approx(2, abs=0.3)
     assert after.network is before.network

@@ -16,9 +16,10 @@ from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
 from pipeline.training import datasets
-from pipeline.training.datasets import LABELS, NON_CHARACTERS, Corpus, Examples, load_corpus, load_mnist, load_test
+from pipeline.training.datasets import HALVES, LABELS, NON_CHARACTERS, Corpus, Examples, load_corpus, load_mnist, load_test
+from pipeline.training.halves import make_halves
 from pipeline.training.marks import make_marks
-from pipeline.training.negatives import Test, make_negatives
+from pipeline.training.negatives import STRUCK_OUT, Test, make_negatives
 from pipeline.training.printed import make_printed
 from tests.training.datafolder import HELD_OUT, TESTED, TRAINED, cropped, digits, idx, write_mnist
 
@@ -29,6 +30,10 @@ DIGIT_LABELS = "train-labels-idx1-ubyte"
 
 def nothing_printed(_: np.random.Generator) -> tuple[Image, NDArray[np.str_]]:
     return np.zeros((0, 28, 28), np.uint8), np.zeros(0, str)
+
+
+def no_halves(*_: object) -> Image:
+    return np.zeros((0, 28, 28), np.uint8)
 
 
 def no_negatives(*_: object, **__: object) -> tuple[Image, NDArray[np.str_]]:
@@ -46,6 +51,7 @@ def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "make_printed", nothing_printed)
     monkeypatch.setattr(datasets, "make_negatives", no_negatives)
     monkeypatch.setattr(datasets, "make_marks", lambda _: marks())
+    monkeypatch.setattr(datasets, "make_halves", no_halves)
 
 
 @pytest.fixture
@@ -117,7 +123,25 @@ def test_non_characters_are_made_of_training_images_and_are_not_ones(folder: Pat
     held_out = {name: examples for name, examples in corpus.validation_parts if name.startswith(NON_CHARACTERS)}
     assert f"{NON_CHARACTERS}half a digit" in held_out
     assert sum(len(examples) for examples in held_out.values()) == 22
-    assert {name for examples in held_out.values() for name in names(examples)} == {"?"}
+    for name, examples in held_out.items():
+        assert set(names(examples)) == ({"~"} if name == f"{NON_CHARACTERS}{STRUCK_OUT}" else {"?"})
+
+
+def test_halves_are_written_with_ones_and_twos_of_the_same_side(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[Image, Image]] = []
+
+    def record(ones: Image, twos: Image, rng: np.random.Generator, n: int) -> Image:
+        given.append((ones, twos))
+        return make_halves(ones, twos, rng, 10 if n == HALVES else 3)
+
+    monkeypatch.setattr(datasets, "make_halves", record)
+    corpus = load_corpus(folder)
+    images, labels = digits()
+    for (ones, twos), side in zip(given, (slice(0, TRAINED), slice(TRAINED, -TESTED)), strict=True):
+        assert prints(ones) == prints(images[side][labels[side] == 1])
+        assert prints(twos) == prints(images[side][labels[side] == 2])
+    assert names(corpus.train).count("½") == 10
+    assert names(dict(corpus.validation_parts)["halves"]) == ["½"] * 3
 
 
 def test_a_tenth_of_what_else_there_is_is_held_out(folder: Path) -> None:
@@ -125,7 +149,7 @@ def test_a_tenth_of_what_else_there_is_is_held_out(folder: Path) -> None:
     dots = len(corpus.validation) - HELD_OUT
     assert 0.06 * MARKS < dots < 0.14 * MARKS
     assert len(corpus.train) == TRAINED + MARKS - dots
-    assert set(names(corpus.validation)) == set("0123456789.-/+")
+    assert set(names(corpus.validation)) == set("0123456789.-/+✓")
 
 
 def test_an_epoch_shows_every_training_example_in_a_new_order(folder: Path) -> None:
@@ -150,7 +174,13 @@ def test_the_same_seed_gives_the_same_corpus(folder: Path, monkeypatch: pytest.M
     assert not np.array_equal(one.train.images[TRAINED:][:50], other.train.images[TRAINED:][:50])
     assert one.digest == two.digest != other.digest
     assert set(names(one.train)) == set(LABELS)
-    assert [name.split(" (")[0] for name in one.sources] == ["MNIST", "printed digits", "drawn marks", "non-characters"]
+    assert [name.split(" (")[0] for name in one.sources] == [
+        "MNIST",
+        "halves",
+        "printed digits",
+        "drawn marks",
+        "non-characters",
+    ]
 
 
 # further sets: each is written as it really comes, and looked for in the corpus
@@ -243,8 +273,8 @@ def test_scarce_characters_are_shown_more_often(folder: Path) -> None:
     corpus = load_corpus(folder)
     shown = np.bincount(corpus.order, minlength=len(corpus.train))
     for times, name in zip(shown[TRAINED:], names(corpus.train)[TRAINED:], strict=True):
-        assert times == (10 if name in "ABCDEF" else 3 if name == "/" else 1 if name in ".-+" else 2)
-    assert (shown[:TRAINED] == 2).all()
+        assert times == (10 if name in "ABCDEF" else 3 if name == "/" else 1 if name in ".-+✓" else 2)
+    assert (shown[:TRAINED] == 3).all()
 
 
 def test_no_example_of_a_further_set_is_both_trained_on_and_held_out(folder: Path) -> None:
@@ -252,7 +282,7 @@ def test_no_example_of_a_further_set_is_both_trained_on_and_held_out(folder: Pat
         write(folder / "digits", f"{name}.npz")
     corpus = load_corpus(folder)
     assert len(corpus.train) + len(corpus.validation) == TRAINED + HELD_OUT + MARKS + len(extras(corpus))
-    assert len(corpus.sources) == 4 + len(SETS)
+    assert len(corpus.sources) == 5 + len(SETS)
     assert corpus.order.max() < len(corpus.train)
     assert corpus.train.images.shape == (len(corpus.train), 28, 28)
 
