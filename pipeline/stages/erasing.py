@@ -16,8 +16,10 @@ from pipeline.stages.rulings import Ruling, half_thickness, places
 _PALER, _PEN = 40.0, 0.6
 #: A stroke along a ruling is so many stroke widths long, or longer.
 _ALONG = 1.5
-#: What is so many rows tall and so many character heights wide, at most, is not written.
-_TALL, _NARROW = 2.5, 0.9
+#: What is so many rows tall, and as wide as this share of a row is high at most, is not written.
+_TALL, _NARROW = 2.5, 0.35
+#: It is straight along a piece of its length, one of so many at least.
+_PIECES = 4
 
 
 def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float, grey: Image | None = None) -> Image:
@@ -51,10 +53,13 @@ def within_edges(ink: Image, edges: list[Ruling]) -> Image:
     return out
 
 
-def without_edges(ink: Image, row_height: float, character: float) -> Image:
+def without_edges(ink: Image, row_height: float) -> Image:
     """The ink without what is taller than some rows and narrower than a digit: an edge of the paper, the rest of a ruling."""
+    tall = max(1, round(_TALL * row_height / _PIECES))
+    if not cv2.erode(ink, np.ones((tall, 1), np.uint8)).any():
+        return ink  # not even a piece of a straight line is so long
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
-    edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < _NARROW * character)
+    edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < _NARROW * row_height)
     return np.where(edges[labels], 0, ink).astype(np.uint8) if edges[1:].any() else ink
 
 

@@ -202,3 +202,12 @@ def test_colour_is_seen_as_brightness() -> None:
     assert 60 < int(grey_of(red)[0, 0]) < 90
     grey = np.full((4, 4), 7, np.uint8)
     assert np.array_equal(grey_of(grey), grey)
+
+
+def test_wide_and_pale_strokes_are_found_whole() -> None:
+    sheet = np.full((900, 600), 235, np.uint8)
+    cv2.putText(sheet, "2069", (120, 400), cv2.FONT_HERSHEY_SIMPLEX, 4.5, 150, 22)
+    shown = cv2.GaussianBlur(sheet, (0, 0), 6).astype(np.uint8)
+    ink = cleaned(shown).ink
+    drawn = cv2.resize((sheet < 200).astype(np.uint8), ink.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    assert np.count_nonzero(ink[drawn]) > 0.95 * np.count_nonzero(drawn)

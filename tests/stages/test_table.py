@@ -134,6 +134,22 @@ def test_a_table_without_borders_has_its_outer_cells(without: str) -> None:
     assert found(grid_sheet(8, 5, without=without, write=WRITTEN)) == [(8, 5)]
 
 
+@pytest.mark.parametrize("is_left", [True, False])
+def test_a_table_that_the_picture_cuts_has_its_rows(is_left: bool) -> None:
+    sheet = grid_sheet(8, 1, cell=(400, 80), margin=60, paper=(520, 760), write=WRITTEN)
+    image = sheet.image[:, 110:] if is_left else sheet.image[:, :410]
+    page = tabled(np.ascontiguousarray(image))
+    assert [table.rows for table in page.tables] == [8]
+
+
+def test_a_line_drawn_up_to_a_number_parts_no_rows() -> None:
+    sheet = grid_sheet(8, 2, cell=(260, 80), write=WRITTEN)
+    for box in sheet.boxes[2:10:2]:
+        y = box.y + box.height // 2
+        sheet.ink[y : y + 3, box.x : box.x + 105] = 255
+    assert found(sheet) == [(8, 2)]
+
+
 @pytest.mark.parametrize("double", [(0,), (1,), (0, 8), tuple(range(9))])
 def test_double_lines_make_no_rows(double: tuple[int, ...]) -> None:
     assert found(grid_sheet(8, 5, double=double, write=WRITTEN), Defects(skew=0.7)) == [(8, 5)]
