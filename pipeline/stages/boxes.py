@@ -18,9 +18,9 @@ from pipeline.stages.grid import Grid
 from pipeline.stages.rulings import Ruling
 from pipeline.stages.unruled import grid_around
 
-#: A box is so many stroke widths high at least, and this share of the page at most; so many times as wide as high; and so much
-#: of it is paper.
-_LOWEST, _HIGHEST, _ASPECT, _PAPER = 8.0, 0.1, (0.45, 1.6), 0.5
+#: A box is so many character heights high at least, and this share of the page at most; so many times as wide as high; and so
+#: much of it is paper.
+_LOWEST, _HIGHEST, _ASPECT, _PAPER = 0.9, 0.1, (0.45, 1.6), 0.5
 #: Boxes of a group are of one size, within so much of it, and no further apart than so much of it.
 _ALIKE, _GAP = 0.25, 0.6
 #: There is white for so many of their heights above and below boxes, but for writing at this share of them.
@@ -41,11 +41,15 @@ class BoxGroups:
         return grid_around(self.places)
 
 
-def box_groups(ink: Image, stroke: float) -> BoxGroups | None:
+def box_groups(ink: Image, character: float, stroke: float) -> BoxGroups | None:
     """The groups of outlined boxes on a page; None if it has none."""
-    boxes = _boxes(ink, stroke)
-    groups = [group for group in _groups(boxes) if len(group) >= _FEWEST]
-    if not groups or _are_cells(ink, [box for group in groups for box in group]):
+    height, width = ink.shape
+    half = cv2.resize(ink, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    sketch = cv2.threshold(half, 0, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
+    if not _grouped(sketch, character / 2, slack=0.8):
+        return None  # as with most pages
+    groups = _grouped(ink, character)
+    if not groups:
         return None
     level, upright = [], []
     for box in (box for group in groups for box in group):
@@ -59,21 +63,17 @@ def box_groups(ink: Image, stroke: float) -> BoxGroups | None:
     return BoxGroups(np.array(places, np.float64), without_rulings(ink, level, upright, stroke))
 
 
-def _boxes(ink: Image, stroke: float) -> list[Box]:
-    """The boxes of the page, whatever they stand beside."""
-    height, width = ink.shape
-    half = cv2.resize(ink, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-    sketch = cv2.threshold(half, 0, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
-    if len(_outlined(sketch, stroke / 2, slack=0.8)) < _FEWEST:
-        return []  # as with most pages
-    return _outlined(ink, stroke)
+def _grouped(ink: Image, character: float, slack: float = 1.0) -> list[list[Box]]:
+    """The groups of boxes, if they are no cells of a table; `slack` says how much smaller they may be."""
+    groups = [group for group in _groups(_outlined(ink, character, slack)) if len(group) >= _FEWEST]
+    return groups if groups and not _are_cells(ink, [box for group in groups for box in group]) else []
 
 
-def _outlined(ink: Image, stroke: float, slack: float = 1.0) -> list[Box]:
-    """The pieces of paper that straight lines enclose as a box would; `slack` says how much smaller they may be."""
+def _outlined(ink: Image, character: float, slack: float) -> list[Box]:
+    """The pieces of paper that straight lines enclose as a box would."""
     stats = cv2.connectedComponentsWithStats(255 - ink, connectivity=4, ltype=cv2.CV_32S)[2][1:]
     x, y, w, h, area = stats.T
-    fits = (h > slack * _LOWEST * stroke) & (h < _HIGHEST * max(ink.shape))
+    fits = (h > slack * _LOWEST * character) & (h < _HIGHEST * max(ink.shape))
     fits &= (w > slack * _ASPECT[0] * h) & (slack * w < _ASPECT[1] * h) & (area > slack * _PAPER * w * h)
     fits &= (x > 1) & (y > 1) & (x + w < ink.shape[1] - 1) & (y + h < ink.shape[0] - 1)
     return [box for box in (Box(*row[:4]) for row in stats[fits].tolist()) if _is_outlined(ink, box)]

@@ -14,6 +14,8 @@ from pipeline.stages.rulings import Ruling, half_thickness, places
 
 #: A pen can be told from a ruling that is paler by so much, of 255; what is this share of the way darker is the pen's.
 _PALER, _PEN = 40.0, 0.6
+#: A ruling is so dark itself, along this share of its way: a fine one that lies askew is darker here than there.
+_OWN = 0.9
 #: A stroke along a ruling is so many stroke widths long, or longer.
 _ALONG = 1.5
 #: What is so many rows tall, and as wide as this share of a row is high at most, is not written.
@@ -100,7 +102,7 @@ def _bare(ink: Image, rulings: list[Ruling], stroke: float, dark: Image | None =
 def _under_pen(dark: Image, inked: NDArray[np.int64], pen: float, stroke: float) -> NDArray[np.bool_]:
     """Where along a ruling, of which (across, along) is given, the ink is the pen's, if the ruling is paler."""
     darkest = np.where(inked > 0, dark, 0).max(axis=0)
-    own = float(np.median(darkest[darkest > 0])) if darkest.any() else pen
+    own = float(np.quantile(darkest[darkest > 0], _OWN)) if darkest.any() else pen
     if own > pen - _PALER:
         return np.zeros(darkest.shape, bool)
     over = np.where(darkest > own + _PEN * (pen - own), 255, 0).astype(np.uint8)

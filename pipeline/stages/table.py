@@ -31,10 +31,10 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     Looked for are tables ruled on all sides, then boxes for one digit each, then tables whose columns alone are ruled, then
     numbers with white between them.
     """
-    boxes = box_groups(page.ink, page.stroke_width)
+    character = character_height(page.ink, page.stroke_width)
+    boxes = box_groups(page.ink, character, page.stroke_width)
     if boxes:
         page = replace(page, ink=boxes.ink)
-    character = character_height(page.ink, page.stroke_width)
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline.chain import kit_of, read_page
-from pipeline.records import Page
+from pipeline.records import CleanPage, Page
 from pipeline.settings import Settings
-from pipeline.stages.boxes import box_groups
+from pipeline.stages.boxes import BoxGroups, box_groups
+from pipeline.stages.rulings import character_height
 from pipeline.training.defects import Defects, age
 from pipeline.training.pages import Column, RenderedSheet, SheetSpec, render_sheet
 from tests.handwriting import handwriting
@@ -22,6 +23,10 @@ def sheet(boxes: int = 3) -> RenderedSheet:
     columns = (Column("First", 60), Column("Second", 60))
     spec = SheetSpec("Scores", columns, NUMBERS, row_height=14, dpi=150, ruling_width=2, boxes=boxes, font="")
     return render_sheet(spec, handwriting(), np.random.default_rng(4))
+
+
+def groups_of(page: CleanPage) -> BoxGroups | None:
+    return box_groups(page.ink, character_height(page.ink, page.stroke_width), page.stroke_width)
 
 
 @pytest.mark.parametrize("defects", [Defects(), Defects(skew=0.4), Defects(noise=6), Defects(bilevel=True)], ids=str)
@@ -50,7 +55,7 @@ def test_numbers_in_boxes_are_read() -> None:
 
 def test_the_cells_of_a_table_are_no_boxes() -> None:
     page = tabled(grid_sheet(6, 6, cell=(60, 60)).image)
-    assert box_groups(page.clean.ink, page.clean.stroke_width) is None
+    assert groups_of(page.clean) is None
     assert shapes(page) == [(6, 6)]
 
 
@@ -58,4 +63,4 @@ def test_the_insides_of_noughts_are_no_boxes() -> None:
     image = np.full((400, 700), 250, np.uint8)
     cv2.putText(image, "0000", (60, 250), cv2.FONT_HERSHEY_SIMPLEX, 4.0, 30, 8)
     page = tabled(image)
-    assert box_groups(page.clean.ink, page.clean.stroke_width) is None
+    assert groups_of(page.clean) is None
