@@ -75,7 +75,8 @@ def grid_of(
         columns = _with_open_sides(columns[0], rows, character)
     if len(rows) < 2 or len(columns) < 2:
         return None
-    rows, loose = _reaching(rows, columns, character)
+    # where a table is whole, a line that ends within a cell is a worn ruling as likely as not
+    rows, loose = _reaching(rows, columns, character) if is_cut else (rows, [])
     if len(rows) < 2:
         return None
     rows = _closed(rows, upright, columns[len(columns) // 2], character)

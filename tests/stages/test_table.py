@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -143,11 +144,18 @@ def test_a_table_that_the_picture_cuts_has_its_rows(is_left: bool) -> None:
 
 
 def test_a_line_drawn_up_to_a_number_parts_no_rows() -> None:
-    sheet = grid_sheet(8, 2, cell=(260, 80), write=WRITTEN)
-    for box in sheet.boxes[2:10:2]:
+    sheet = grid_sheet(8, 1, cell=(400, 80), margin=60, paper=(520, 760), write=WRITTEN)
+    for box in sheet.boxes[1:6:2]:
         y = box.y + box.height // 2
-        sheet.ink[y : y + 3, box.x : box.x + 105] = 255
-    assert found(sheet) == [(8, 2)]
+        sheet.ink[y : y + 3, box.x : box.x + 160] = 255
+    page = tabled(np.ascontiguousarray(sheet.image[:, 110:]))
+    assert [table.rows for table in page.tables] == [8]
+
+
+@pytest.mark.parametrize("defects", [Defects(dotted=0.5), Defects(gaps=0.2)], ids=["dotted", "gaps"])
+def test_worn_rulings_of_a_mark_sheet_part_its_rows(defects: Defects) -> None:
+    sheet = render_sheet(replace(mark_sheet(rng(), blank_share=0.05), dpi=150), handwriting(), rng())
+    assert found(sheet, defects) == [(26, 8)]
 
 
 @pytest.mark.parametrize("double", [(0,), (1,), (0, 8), tuple(range(9))])
