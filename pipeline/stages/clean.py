@@ -7,6 +7,8 @@ was printed by us has marks whose places are known, and lies as these say.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from pipeline.stages.printed import find_printed, flattening, without_marks
 _SHORTEST, _LONGEST = 1700, 2800
 #: Lines are looked for in an image of this size.
 _SKETCH = 1200
+#: A pixel is compared with its surroundings, so many strokes wide at least; pale ink must be ink for sure in this share.
+_SURROUNDINGS, _SURE = 8.0, 0.15
 #: Directions further than this from the nearest axis are no rulings of an upright page.
 _STEEPEST = np.tan(np.radians(20))
 
@@ -53,7 +57,11 @@ def clean(page: Page, kit: Kit) -> CleanPage:
     if printed:
         even = without_marks(even, printed)
     ink = binarise(even)
-    return CleanPage(page, even, ink, to_page, stroke_width(ink), printed)
+    stroke = stroke_width(ink)
+    if is_blurred(even, stroke):
+        ink = binarise(even, stroke)
+        stroke = stroke_width(ink)
+    return CleanPage(page, even, ink, to_page, stroke, printed)
 
 
 def draw_clean(page: CleanPage) -> Image:
@@ -68,16 +76,51 @@ def grey_of(image: Image) -> Image:
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint8)
 
 
-def binarise(grey: Image) -> Image:
-    """255 where there is ink: darker than its surroundings by Sauvola's rule (2000), and clearly darker than paper."""
-    window = max(15, round(max(grey.shape) / 60)) | 1
-    values = grey.astype(np.float32)
-    mean = cv2.boxFilter(values, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
-    square = cv2.sqrBoxFilter(values, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
-    spread = np.sqrt(np.maximum(square - mean * mean, 0))
-    threshold = mean * (1 + 0.2 * (spread / 128 - 1))
+def binarise(grey: Image, stroke: float = 0.0) -> Image:
+    """255 where there is ink: darker than its surroundings by Sauvola's rule (2000), and clearly darker than paper.
+
+    Where the `stroke` is known to be wide for the picture, that is out of focus or enlarged: then the surroundings are wider,
+    and what is only half as dark is ink too, if it goes on from ink.
+    """
+    window = window_of(grey, stroke)
+    mean = cv2.boxFilter(grey, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
+    square = cv2.sqrBoxFilter(grey, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
+    spread = cv2.sqrt(np.maximum(cv2.subtract(square, cv2.multiply(mean, mean)), 0))
+    less = cv2.subtract(mean, cv2.multiply(mean, spread, scale=1 / 128))
     grain = 1.4826 * float(np.median(255 - grey[::4, ::4]))  # of the paper: half of the page and more is paper
-    return np.where((values < threshold) & (values < 255 - max(24.0, 4 * grain)), 255, 0).astype(np.uint8)
+    limit = 255 - max(24.0, 4 * grain)
+    ink = _darker_than(grey, cv2.addWeighted(mean, 1, less, -0.2, 0), limit)
+    if not is_blurred(grey, stroke):
+        return ink
+    pale = _darker_than(grey, cv2.addWeighted(mean, 1, less, -0.1, 0), (255 + limit) / 2)
+    return _that_go_on_from(cv2.max(pale, ink).astype(np.uint8), ink)
+
+
+def _darker_than(grey: Image, around: NDArray[Any], limit: float) -> Image:
+    """255 where a pixel is darker than the brightness for its place, and than the limit for all."""
+    near = cv2.compare(grey.astype(np.float32), around, cv2.CMP_LT)
+    dark = cv2.threshold(grey, np.ceil(limit) - 1, 255, cv2.THRESH_BINARY_INV)[1]
+    return cv2.bitwise_and(near, dark).astype(np.uint8, copy=False)
+
+
+def is_blurred(grey: Image, stroke: float) -> bool:
+    """Whether strokes are so wide that the usual surroundings hold too little paper."""
+    return bool(_SURROUNDINGS * stroke > window_of(grey))
+
+
+def window_of(grey: Image, stroke: float = 0.0) -> int:
+    """How wide the surroundings of a pixel are, with which it is compared; odd."""
+    return int(max(15, round(max(grey.shape) / 60), round(_SURROUNDINGS * stroke)) | 1)
+
+
+def _that_go_on_from(pale: Image, ink: Image) -> Image:
+    """The connected parts of what is pale that are ink in part."""
+    count, labels = cv2.connectedComponents(pale, connectivity=8)
+    area = np.bincount(labels.ravel(), minlength=count)
+    sure = np.bincount(labels[ink > 0], minlength=count)
+    keep = sure > _SURE * area
+    keep[0] = False
+    return np.asarray(np.multiply(keep, 255, dtype=np.uint8)[labels], np.uint8)
 
 
 def ink_of_one_number(even: Image) -> Image:

@@ -198,4 +198,4 @@ def _inner(ink: Image) -> Image:
     keep = np.ones(count, bool)
     keep[edge] = False
     keep[0] = False
-    return np.where(keep[labels], 255, 0).astype(np.uint8)
+    return np.asarray(np.multiply(keep, 255, dtype=np.uint8)[labels], np.uint8)

@@ -14,10 +14,14 @@ from pipeline.stages.rulings import Ruling, half_thickness, places
 
 #: A pen can be told from a ruling that is paler by so much, of 255; what is this share of the way darker is the pen's.
 _PALER, _PEN = 40.0, 0.6
+#: A ruling is so dark itself, along this share of its way: a fine one that lies askew is darker here than there.
+_OWN = 0.9
 #: A stroke along a ruling is so many stroke widths long, or longer.
 _ALONG = 1.5
-#: What is so many rows tall and so many character heights wide, at most, is not written.
-_TALL, _NARROW = 2.5, 0.9
+#: What is so many rows tall, and as wide as this share of a row is high at most, is not written.
+_TALL, _NARROW = 2.5, 0.35
+#: It is straight along a piece of its length, one of so many at least.
+_PIECES = 4
 
 
 def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stroke: float, grey: Image | None = None) -> Image:
@@ -51,10 +55,13 @@ def within_edges(ink: Image, edges: list[Ruling]) -> Image:
     return out
 
 
-def without_edges(ink: Image, row_height: float, character: float) -> Image:
+def without_edges(ink: Image, row_height: float) -> Image:
     """The ink without what is taller than some rows and narrower than a digit: an edge of the paper, the rest of a ruling."""
+    tall = max(1, round(_TALL * row_height / _PIECES))
+    if not cv2.erode(ink, np.ones((tall, 1), np.uint8)).any():
+        return ink  # not even a piece of a straight line is so long
     _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
-    edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < _NARROW * character)
+    edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < _NARROW * row_height)
     return np.where(edges[labels], 0, ink).astype(np.uint8) if edges[1:].any() else ink
 
 
@@ -95,7 +102,7 @@ def _bare(ink: Image, rulings: list[Ruling], stroke: float, dark: Image | None =
 def _under_pen(dark: Image, inked: NDArray[np.int64], pen: float, stroke: float) -> NDArray[np.bool_]:
     """Where along a ruling, of which (across, along) is given, the ink is the pen's, if the ruling is paler."""
     darkest = np.where(inked > 0, dark, 0).max(axis=0)
-    own = float(np.median(darkest[darkest > 0])) if darkest.any() else pen
+    own = float(np.quantile(darkest[darkest > 0], _OWN)) if darkest.any() else pen
     if own > pen - _PALER:
         return np.zeros(darkest.shape, bool)
     over = np.where(darkest > own + _PEN * (pen - own), 255, 0).astype(np.uint8)

@@ -17,7 +17,7 @@ from pipeline.stages.straight import Straight
 
 #: A faded ruling is drawn along this share of its way, by so much more than what is around it, and along this share of most of
 #: its parts: a blot, or one long stroke, is in one of them only.
-_DRAWN, _MORE, _IN_PARTS, _PARTS = 0.25, 0.2, 0.2, 8
+_DRAWN, _MORE, _IN_PARTS, _PARTS = 0.28, 0.27, 0.2, 8
 #: What is around it, in character heights.
 _AROUND = 2.5
 #: How far from a boundary between two rows, in rows, nothing is written as a rule.

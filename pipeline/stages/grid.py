@@ -16,6 +16,11 @@ from pipeline.stages.rulings import Curve, Ruling
 _LEAST_SHARE = 0.25
 #: And has, beside twice the gaps that the others have, gaps of this share of its length at most.
 _MORE_GAPS = 0.2
+#: A line that ends so many character heights away from any ruling ends within a cell, if it runs along less than this share of
+#: the table: a longer one is worn.
+_WITHIN, _MOST = 1.2, 0.8
+#: A single vertical ruling makes a table with more horizontal ones than this that run on from it by so many character heights.
+_LEAST_RUNGS, _WIDE = 3, 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,12 +59,25 @@ class _Separator:
 
 
 def grid_of(
-    level: list[Ruling], upright: list[Ruling], character: float, least: tuple[float, float] = (1.0, 1.0)
+    level: list[Ruling],
+    upright: list[Ruling],
+    character: float,
+    least: tuple[float, float] = (1.0, 1.0),
+    is_cut: bool = False,
 ) -> Grid | None:
-    """The grid that rulings make, those left out that have more gaps than the others, and than `least` allows."""
+    """The grid that rulings make, those left out that have more gaps than the others, and than `least` allows.
+
+    A picture that `is_cut` may show a single vertical ruling of a table: its columns then end where their rulings do.
+    """
     rows, least_level = _separators(level, character, least[0])
     columns, least_upright = _separators(upright, character, least[1])
+    if is_cut and len(columns) == 1 and len(rows) > _LEAST_RUNGS:
+        columns = _with_open_sides(columns[0], rows, character)
     if len(rows) < 2 or len(columns) < 2:
+        return None
+    # where a table is whole, a line that ends within a cell is a worn ruling as likely as not
+    rows, loose = _reaching(rows, columns, character) if is_cut else (rows, [])
+    if len(rows) < 2:
         return None
     rows = _closed(rows, upright, columns[len(columns) // 2], character)
     columns = _closed(columns, level, rows[len(rows) // 2], character)
@@ -76,11 +94,48 @@ def grid_of(
         return None  # lines that cross their own kind rule no table
     undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.rulings)
     undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.rulings)
-    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])]
+    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])] + loose
     drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])]
     return Grid(
         np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
     )
+
+
+def _with_open_sides(column: _Separator, rows: list[_Separator], character: float) -> list[_Separator]:
+    """A single vertical ruling, and where the rows that it crosses end: the sides of a table that the picture cuts."""
+    at = np.array([row.level + float(row.reference.at(row.reference.start)) for row in rows])
+    place = np.array([float(column.at(y)) for y in at])
+    starts = place - np.array([min(r.start for r in row.rulings) for row in rows])
+    stops = np.array([max(r.stop for r in row.rulings) for row in rows]) - place
+    out = [column]
+    for away, is_left in ((float(np.median(starts)), True), (float(np.median(stops)), False)):
+        if away > _WIDE * character:
+            level = column.level + (-away if is_left else away)
+            edge = _Separator(column.reference, column.along, np.full(column.along.size, level), level)
+            out.insert(0 if is_left else len(out), edge)
+    return out
+
+
+def _reaching(rows: list[_Separator], columns: list[_Separator], character: float) -> tuple[list[_Separator], list[Ruling]]:
+    """The rows without lines that end within a cell: a person drew these, to underline, to strike out or to fill up.
+
+    And those of them that begin at a ruling: what fills the room before a number is no part of it.
+    """
+    kept: list[_Separator] = []
+    loose: list[Ruling] = []
+    for row in rows:
+        start, stop = min(r.start for r in row.rulings), max(r.stop for r in row.rulings)
+        places = [np.array([float(c.at(float(row.at(x)))) for c in columns]) for x in (start, stop)]
+        width = places[0][-1] - places[0][0]
+        ends = [
+            bool(p[0] < x < p[-1] and np.abs(p - x).min() > _WITHIN * character)
+            for p, x in zip(places, (start, stop), strict=True)
+        ]
+        if not any(ends) or stop - start > _MOST * width:
+            kept.append(row)
+        elif not all(ends):
+            loose.extend(row.rulings)
+    return kept, loose
 
 
 def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:

@@ -64,12 +64,19 @@ class Ruling:
         return np.asarray(values + self.slope * (before + after))
 
 
+#: Characters are lower than this share of a page; if there are none, than that.
+_TALLEST = (1 / 15, 1 / 6)
+
+
 def character_height(ink: Image, stroke: float) -> float:
-    """Median height of what could be characters, in pixels."""
+    """Median height of what could be characters, in pixels; of larger ones where a page shows only a few numbers."""
     stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
     height, width = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
-    likely = (height > max(6, 3 * stroke)) & (height < max(ink.shape) / 15) & (width < 4 * height)
-    return float(np.median(height[likely])) if likely.sum() >= 5 else max(ink.shape) / 100
+    for share in _TALLEST:
+        likely = (height > max(6, 3 * stroke)) & (height < max(ink.shape) * share) & (width < 4 * height)
+        if likely.sum() >= 5:
+            return float(np.median(height[likely]))
+    return float(max(max(ink.shape) / 100, 5 * stroke))
 
 
 #: Pale rulings are found along this share of their way, and darker than what is beside them along this one: digits that stand
@@ -104,7 +111,7 @@ def darker(grey: Image, stroke: float) -> Image:
     sample = valley[::3, ::3]
     middle = float(np.median(sample))
     grain = 1.4826 * float(np.median(np.abs(sample - middle)))
-    return np.where(valley > middle + max(5.0, 3 * grain), 255, 0).astype(np.uint8)
+    return cv2.threshold(valley, middle + max(5.0, 3 * grain), 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
 
 
 def drawn_share(image: Image, ruling: Ruling) -> float:

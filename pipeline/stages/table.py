@@ -6,13 +6,17 @@ anything is written there or not: a blank row keeps its place. Rulings may be cu
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Cell, CleanPage, Image, Matrix, Table, TabledPage
+from pipeline.stages.boxes import box_groups
 from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.erasing import within_edges, without_edges, without_rulings
+from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
@@ -24,17 +28,23 @@ from pipeline.stages.unruled import unruled_grid
 def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     """Every table of the page, from top to bottom; or one cell with a lone number; or a note that there is neither.
 
-    Looked for are tables ruled on all sides, then those whose columns alone are ruled, then numbers with white between them.
+    Looked for are tables ruled on all sides, then boxes for one digit each, then tables whose columns alone are ruled, then
+    numbers with white between them.
     """
     character = character_height(page.ink, page.stroke_width)
+    boxes = box_groups(page.ink, character, page.stroke_width)
+    if boxes:
+        page = replace(page, ink=boxes.ink)
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
     upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
     good = _ruled(page, level, upright, thin, character)
+    if boxes and not good:
+        return _tabled(page, [boxes.grid()], page.ink)
     if good and not any(_is_patchy(grid, thin) for grid in good):
         return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width, page.grey))
     lone = lone_number(page)
-    if not good and lone.tables:
+    if not good and lone.tables and len(level) + len(upright) <= _FEW_LINES:
         return lone
     pale = PaleRulings.of(page, thin, character)
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
@@ -53,13 +63,11 @@ def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
 
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
     """Tables that horizontal and vertical rulings make, which were found in the image; half-ruled ones among them."""
-    good = []
-    for h, v in _crossing(level, upright, character):
-        grid = grid_of(h, v, character)
-        if grid is not None and _is_table(grid, image, character):
-            more_h, more_v = _faint(page, image, grid, character)
-            more = grid_of(h + more_h, v + more_v, character, grid.least) if more_h or more_v else None
-            good.append(with_lost_rulings(more or grid, image, character))
+    groups = _crossing(level, upright, character)
+    good = _grids(page, [group for group in groups if len(group[1]) > 1], image, character)
+    if not good:  # maybe a table that goes on beyond the picture
+        cut = _grids(page, groups, image, character, is_cut=True)
+        good = [grid for grid in cut if np.ptp(grid.vertices[..., 1]) > _CUT_HEIGHT * image.shape[0]][:1]
     if not good:
         return []
     if not any(may_hold_lines(grid, character) for grid in good):
@@ -68,10 +76,30 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
     return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
 
 
+def _grids(
+    page: CleanPage,
+    groups: list[tuple[list[Ruling], list[Ruling]]],
+    image: Image,
+    character: float,
+    is_cut: bool = False,
+) -> list[Grid]:
+    """The tables that groups of rulings make."""
+    good = []
+    for h, v in groups:
+        grid = grid_of(h, v, character, is_cut=is_cut)
+        if grid is not None and _is_table(grid, image, character):
+            more_h, more_v = _faint(page, image, grid, character)
+            more = grid_of(h + more_h, v + more_v, character, grid.least, is_cut) if more_h or more_v else None
+            good.append(with_lost_rulings(more or grid, image, character))
+    return good
+
+
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
     order = _in_reading_order(grids)
     row_height = max(float(np.median(np.diff(grid.vertices[..., 1], axis=0))) for grid in grids)
-    ink = without_edges(ink, row_height, character_height(page.ink, page.stroke_width))
+    ink = without_edges(ink, row_height)
+    for grid in grids:
+        ink = without_fillers(ink, grid)
     tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(order))
     return TabledPage(page, tables, ink)
 
@@ -106,6 +134,10 @@ def draw_tables(tabled: TabledPage) -> Image:
     return picture.astype(np.uint8)
 
 
+#: A lone number may be underlined, and have a stroke as long as a line.
+_FEW_LINES = 2
+#: A table of which the picture shows a single vertical ruling takes up this share of the picture's height.
+_CUT_HEIGHT = 0.4
 #: A line that is not ink all along must run along this share of the table.
 _ALL_ALONG = 0.9
 #: A line between rows that is drawn along less than this share of the columns is none.
@@ -145,7 +177,7 @@ def _shadows(ink: Image, character: float) -> Image:
     large = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > _LONG * character
     large[0] = False
     around = 2 * size + 1
-    return cv2.dilate(np.where(large[labels], 255, 0).astype(np.uint8), np.ones((around, around), np.uint8)).astype(np.uint8)
+    return cv2.dilate(np.multiply(large, 255, dtype=np.uint8)[labels], np.ones((around, around), np.uint8)).astype(np.uint8)
 
 
 def _without_blots(ink: Image, character: float) -> Image:
@@ -173,7 +205,19 @@ def _crossing(level: list[Ruling], upright: list[Ruling], character: float) -> l
         members.setdefault(root(i), ([], []))[0].append(h)
     for j, v in enumerate(upright):
         members.setdefault(root(len(level) + j), ([], []))[1].append(v)
-    return [m for m in members.values() if len(m[0]) >= 2 and len(m[1]) >= 2]
+    several = [m for m in members.values() if len(m[0]) >= 2 and len(m[1]) >= 1]
+    return [(_with_rungs(h, v[0], level, slack) if len(v) == 1 else h, v) for h, v in several]
+
+
+def _with_rungs(found: list[Ruling], upright: Ruling, level: list[Ruling], slack: float) -> list[Ruling]:
+    """With the horizontal rulings that end where a single vertical one would be, if it were drawn all along."""
+    more = [
+        r
+        for r in level
+        if not any(r is f for f in found)
+        and min(abs(float(upright.at(float(r.at(end)))) - end) for end in (r.start, r.stop)) < slack
+    ]
+    return [*found, *more]
 
 
 def _meet(level: list[Ruling], upright: list[Ruling], slack: float) -> NDArray[np.bool_]:

@@ -70,6 +70,14 @@ def unruled_grid(ink: Image, stroke: float) -> Grid | None:
     return _grid(rows, columns, height)
 
 
+def grid_around(places: NDArray[np.float64]) -> Grid:
+    """The rows and columns of places, (n, 4) left, top, right, bottom, boundaries in the middle between them."""
+    height = float(np.median(places[:, 3] - places[:, 1]))
+    rows = _bands([(top, bottom, (top + bottom) / 2) for _, top, _, bottom in places.tolist()], 0.5 * height)
+    columns = _intervals([(left, right) for left, _, right, _ in places.tolist()], _APART * height)
+    return _grid(rows, columns, height)
+
+
 def _writing_height(heights: Curve, weights: Curve) -> float:
     """Median height by ink, so that dots do not count."""
     order = np.argsort(heights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -50,6 +50,7 @@ class SheetSpec:
     font: str = ""  # of typeset.FONTS; none draws a regular one
     touching: float = 0.0  # share of neighbouring digits that touch
     straying: float = 0.03  # share of numbers that touch or cross a ruling
+    boxes: int = 0  # so many boxes, one digit to each, are drawn in every cell for handwriting, and no other rulings
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,9 @@ def render_sheet(spec: SheetSpec, handwriting: Handwriting, rng: np.random.Gener
         kind = spec.columns[column].kind
         if content and (row == 0 or kind != "written"):
             printed.append(_line(content, box, 2.4, spec))
+        elif content and spec.boxes:
+            for place, digit in zip(table.boxes(box), content, strict=False):
+                _write(ink, digit, place, hand, handwriting, replace(spec, straying=0.0), rng)
         elif content:
             write_number(ink, content, box, hand, handwriting, spec, rng)
         truth.append((row, column, "?" if content and (row == 0 or kind == "text") else content))
@@ -131,8 +135,21 @@ class _Grid:
                 x, y = self.xs[column], self.ys[row]
                 yield row, column, Box(x, y, self.xs[column + 1] - x, self.ys[row + 1] - y), content
 
+    def boxes(self, cell: Box) -> list[Box]:
+        """The boxes in a cell, square and side by side, in its middle."""
+        side = min(round(0.8 * cell.height), cell.width // (self.spec.boxes + 1))
+        x = cell.x + (cell.width - side * self.spec.boxes) // 2
+        y = cell.y + (cell.height - side) // 2
+        return [Box(x + side * i, y, side, side) for i in range(self.spec.boxes)]
+
     def ruling(self, shape: tuple[int, int], thick: int) -> Image:
         layer = np.zeros(shape, np.uint8)
+        if self.spec.boxes:
+            for row, column, cell, _ in self.cells():
+                if row and self.spec.columns[column].kind == "written":
+                    for box in self.boxes(cell):
+                        cv2.rectangle(layer, (box.x, box.y), (box.right, box.bottom), 255, thick)
+            return layer
         top, bottom, left, right = self.ys[0], self.ys[-1], self.xs[0], self.xs[-1]
         for y in self.ys:
             layer[y : y + thick, left : right + thick] = 255

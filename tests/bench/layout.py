@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,26 @@ from pipeline.training.defects import Defects, age
 from pipeline.training.pages import RenderedSheet
 from tests.bench.pages import conditions, sheet
 from tests.stages.grids import kit, moved_box
+
+#: As the other conditions are drawn.
+_DPI = 150
+_AS_IT_IS: Mapping[str, Any] = {}
+#: What is printed or written in another way, BGR: from dark to as pale as forms have it; red ink on red rulings; resolutions.
+_DRAWN: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("blue 1", {"ruling_colour": (190, 130, 80)}),
+    ("blue 2", {"ruling_colour": (225, 190, 150)}),
+    ("blue 3", {"ruling_colour": (238, 220, 200)}),
+    ("green 1", {"ruling_colour": (110, 170, 90)}),
+    ("green 2", {"ruling_colour": (190, 225, 180)}),
+    ("red 1", {"ruling_colour": (90, 80, 200)}),
+    ("red 2", {"ruling_colour": (190, 180, 235)}),
+    ("red pen on red", {"ruling_colour": (90, 80, 200), "pen": (60, 50, 190)}),
+    ("pale pen", {"pen": (165, 160, 155)}),
+    ("ruling 1 px", {"ruling_width": 1}),
+    ("ruling 5 px", {"ruling_width": 5}),
+    ("resolution 400", {"dpi": 400}),
+    ("resolution 600", {"dpi": 600}),
+)
 
 
 @dataclass
@@ -72,12 +94,16 @@ def main() -> None:
     for name, dpi, defects in conditions():
         if name.startswith(args.only):
             report(name, dpi, defects, args.pages)
+    for name, changed in _DRAWN:
+        if name.startswith(args.only):
+            report(name, _DPI, Defects(), args.pages, changed)
 
 
-def report(name: str, dpi: int, defects: Defects, pages: int) -> None:
+def report(name: str, dpi: int, defects: Defects, pages: int, changed: Mapping[str, Any] = _AS_IT_IS) -> None:
+    """Prints the line of one condition; `changed` is what is drawn in another way than usual."""
     tally = Tally()
     for seed in range(pages):
-        drawn = sheet(seed, dpi)
+        drawn = sheet(seed, dpi, changed)
         aged = age(drawn, defects, np.random.default_rng(seed))
         measure(tally, aged.image, drawn, aged.from_sheet)
     print(tally.line(name), flush=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests.handwriting import handwriting
 from tests.scoring import Score
 
 _DPI = 150
+_AS_IT_IS: Mapping[str, Any] = {}
 _MATRIX: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("skew", (2, 6, 12, 15)),
     ("noise", (4, 10, 20)),
@@ -60,10 +61,10 @@ def conditions() -> Iterator[tuple[str, int, Defects]]:
             yield f"{name} {strength:g}", dpi, Defects(**changed)
 
 
-def sheet(seed: int, dpi: int) -> RenderedSheet:
-    """The same sheet for every condition, but for its resolution."""
+def sheet(seed: int, dpi: int, changed: Mapping[str, Any] = _AS_IT_IS) -> RenderedSheet:
+    """The same sheet for every condition, but for its resolution and what else of its specification is `changed`."""
     rng = np.random.default_rng(seed)
-    return render_sheet(replace(mark_sheet(rng, blank_share=0.05), dpi=dpi), handwriting(), rng)
+    return render_sheet(replace(mark_sheet(rng, blank_share=0.05), **{"dpi": dpi, **changed}), handwriting(), rng)
 
 
 def add(score: Score, result: PageResult, drawn: RenderedSheet) -> int:

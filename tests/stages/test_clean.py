@@ -202,3 +202,12 @@ def test_colour_is_seen_as_brightness() -> None:
     assert 60 < int(grey_of(red)[0, 0]) < 90
     grey = np.full((4, 4), 7, np.uint8)
     assert np.array_equal(grey_of(grey), grey)
+
+
+def test_wide_and_pale_strokes_are_found_whole() -> None:
+    sheet = np.full((900, 600), 235, np.uint8)
+    cv2.putText(sheet, "2069", (60, 400), cv2.FONT_HERSHEY_SIMPLEX, 2.7, 120, 4)
+    page = cleaned(cv2.GaussianBlur(sheet, (0, 0), 2).astype(np.uint8))
+    drawn = cv2.resize((sheet < 200).astype(np.uint8), page.ink.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    assert np.count_nonzero(page.ink[drawn]) > 0.9 * np.count_nonzero(drawn)
+    assert np.count_nonzero(binarise(page.grey)[drawn]) < 0.7 * np.count_nonzero(drawn)  # with the usual surroundings

@@ -62,7 +62,7 @@ def test_an_edge_of_the_paper_goes_and_a_tall_number_stays() -> None:
     ink = np.zeros((600, 400), np.uint8)
     ink[20:500, 5:9] = 255
     cv2.putText(ink, "1", (200, 300), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 255, 4)
-    rest = without_edges(ink, row_height=60, character=40)
+    rest = without_edges(ink, row_height=60)
     assert not rest[:, :20].any()
     assert np.array_equal(rest[:, 100:], ink[:, 100:])
 

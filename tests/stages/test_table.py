@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -132,6 +133,29 @@ def test_rulings_with_gaps_on_an_empty_sheet() -> None:
 @pytest.mark.parametrize("without", ["l", "r", "t", "b", "lr", "tb", "lrtb"])
 def test_a_table_without_borders_has_its_outer_cells(without: str) -> None:
     assert found(grid_sheet(8, 5, without=without, write=WRITTEN)) == [(8, 5)]
+
+
+@pytest.mark.parametrize("is_left", [True, False])
+def test_a_table_that_the_picture_cuts_has_its_rows(is_left: bool) -> None:
+    sheet = grid_sheet(8, 1, cell=(400, 80), margin=60, paper=(520, 760), write=WRITTEN)
+    image = sheet.image[:, 110:] if is_left else sheet.image[:, :410]
+    page = tabled(np.ascontiguousarray(image))
+    assert [table.rows for table in page.tables] == [8]
+
+
+def test_a_line_drawn_up_to_a_number_parts_no_rows() -> None:
+    sheet = grid_sheet(8, 1, cell=(400, 80), margin=60, paper=(520, 760), write=WRITTEN)
+    for box in sheet.boxes[1:6:2]:
+        y = box.y + box.height // 2
+        sheet.ink[y : y + 3, box.x : box.x + 160] = 255
+    page = tabled(np.ascontiguousarray(sheet.image[:, 110:]))
+    assert [table.rows for table in page.tables] == [8]
+
+
+@pytest.mark.parametrize("defects", [Defects(dotted=0.5), Defects(gaps=0.2)], ids=["dotted", "gaps"])
+def test_worn_rulings_of_a_mark_sheet_part_its_rows(defects: Defects) -> None:
+    sheet = render_sheet(replace(mark_sheet(rng(), blank_share=0.05), dpi=150), handwriting(), rng())
+    assert found(sheet, defects) == [(26, 8)]
 
 
 @pytest.mark.parametrize("double", [(0,), (1,), (0, 8), tuple(range(9))])
