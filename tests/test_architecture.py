@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "files",
         "intake",
         "jobs",
+        "learned",
         "report",
         "training.command",
         "training.numbers",
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "settings",
     ),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
-    "commands": ("printing", "forms", *FOUNDATION),
+    "commands": ("printing", "forms", "learning", "report", *FOUNDATION),
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
     "backlog": ("jobs", "engine", "worker", "journal", "lock", *FOUNDATION),
@@ -44,6 +45,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jobs": ("corrections", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
     "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
     "drafts": ("chain", "forms", *FOUNDATION),
+    "learning": ("chain", "journal", "learned", "training", "ann", *FOUNDATION),
+    "learned": FOUNDATION,
     "printing": ("forms", "fiducials", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
@@ -79,6 +82,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "report": ("click",),
     "jobs": (),
     "drafts": (),
+    "learning": (),
+    "learned": (),
     "printing": ("matplotlib", "numpy"),
     "corrections": (),
     "backlog": (),
