@@ -124,9 +124,14 @@ def kit_of(settings: Settings) -> Kit:
     return Kit(settings, model_of(settings), reader, forms_of(settings))
 
 
+def model_file(settings: Settings) -> Path:
+    """The file of the network in use: the settings' model, else the one learned from corrections, else the one that ships."""
+    return settings.own_model if settings.model or settings.own_model.is_file() else SHIPPED_MODEL
+
+
 def model_of(settings: Settings) -> Model:
-    """The settings' model, or the one that ships with the package; loaded once a process. Raises ModelError."""
-    return read_model(settings.model or SHIPPED_MODEL)
+    """The network in use; loaded once a process, and again when its file changes. Raises ModelError."""
+    return read_model(model_file(settings))
 
 
 @functools.lru_cache(maxsize=8)
@@ -139,9 +144,17 @@ def forms_of(settings: Settings) -> tuple[Form, ...]:
     return _forms(settings.forms, settings.form)
 
 
-@functools.lru_cache(maxsize=2)
 def read_model(file: Path) -> Model:
-    """The model in a file. Raises ModelError."""
+    """The model in a file, read anew only if that has changed. Raises ModelError."""
+    try:
+        stamp = file.stat()
+    except OSError as error:
+        raise ModelError(f"the model {file} can't be read: {error.strerror}") from error
+    return _model(file, stamp.st_mtime_ns, stamp.st_size)
+
+
+@functools.lru_cache(maxsize=2)
+def _model(file: Path, mtime_ns: int, size: int) -> Model:
     try:
         data = file.read_bytes()
     except OSError as error:

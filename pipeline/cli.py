@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from pipeline import __version__
+from pipeline.commands.common import FOLDER, data_option, on_one_thread
 from pipeline.commands.forms import print_form
+from pipeline.commands.learning import learn
 from pipeline.errors import EXIT_CODES, PipelineError, ScanError, UsageError
 from pipeline.logs import log_to_stderr
 from pipeline.operate.commands import COMMANDS, read_again
@@ -27,7 +28,6 @@ _EPILOG = (
     + "\n\n\b\nShell completion, for bash (zsh and fish likewise):\n"
     + '  eval "$(_PIPELINE_COMPLETE=bash_source pipeline)"'
 )
-_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 class _Group(click.Group):
@@ -65,8 +65,8 @@ def _engine_options(command: Command) -> Command:
         click.option("--form", metavar="NAME", help="The form of the sheets [default: recognised by their columns]."),
         click.option("--threshold", type=float, help="Readings less sure than this, 0 to 1, go to review."),
         click.option("--workers", type=int, help="Processes that read scans; 0 is one a core."),
-        click.option("--state", type=_FOLDER, help="Folder of the journal [default: OUTPUT/.pipeline]."),
-        click.option("--output", type=_FOLDER, help="Folder for the spreadsheets [default: outbox]."),
+        click.option("--state", type=FOLDER, help="Folder of the journal [default: OUTPUT/.pipeline]."),
+        click.option("--output", type=FOLDER, help="Folder for the spreadsheets [default: outbox]."),
     ):
         command = option(command)
     return command
@@ -76,7 +76,7 @@ def _engine_options(command: Command) -> Command:
 @click.option("--batch", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of scans.")
 @click.option("--job", help="Name of the spreadsheets [default: that of the folder].")
 @click.option("--again", is_flag=True, help="Read anew what another model, form or setting has read; your corrections stay.")
-@click.option("--trace", type=_FOLDER, help="Folder for pictures of what every stage saw.")
+@click.option("--trace", type=FOLDER, help="Folder for pictures of what every stage saw.")
 @_engine_options
 @click.pass_obj
 def run(
@@ -110,7 +110,7 @@ def run(
 
 
 @cli.command()
-@click.option("--inbox", type=_FOLDER, help="Folder where scans are dropped [default: inbox].")
+@click.option("--inbox", type=FOLDER, help="Folder where scans are dropped [default: inbox].")
 @click.option("--settle", type=float, help="Seconds that a file must be still before it is taken.")
 @click.option("--sweep", type=float, help="Seconds between full looks at the inbox.")
 @click.option("--poll/--no-poll", default=None, help="Look by polling alone, for network shares that send no events.")
@@ -138,7 +138,7 @@ def watch(config: Path | None, /, once: bool, output: Path | None, **flags: obje
 
 @cli.command()
 @click.argument("workbook", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="JOB.xlsx")
-@click.option("--state", type=_FOLDER, help="Folder of the journal [default: .pipeline beside the workbook].")
+@click.option("--state", type=FOLDER, help="Folder of the journal [default: .pipeline beside the workbook].")
 @click.pass_obj
 def accept(config: Path | None, /, workbook: Path, state: Path | None) -> None:
     """Take in what you corrected in a workbook, and write it anew.
@@ -222,12 +222,6 @@ def _read_one(image: Path, settings: Settings) -> tuple[str, float]:
     return reading.value, reading.confidence
 
 
-_data_option = click.option(
-    "--data",
-    type=_FOLDER,
-    envvar="PIPELINE_DATA",
-    help="Folder with MNIST and, optionally, further sets [default: downloaded].",
-)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 _model_option = click.option(
     "--model", type=click.Path(dir_okay=False, path_type=Path), help="The network's pickle [default: that in use]."
@@ -235,7 +229,7 @@ _model_option = click.option(
 
 
 @cli.command()
-@_data_option
+@data_option
 @click.option(
     "--profile",
     type=click.Choice(["production", "numbers", "paper"]),
@@ -271,7 +265,7 @@ def train(
     """
     if checkpoint and profile == "paper":
         raise UsageError("--checkpoint is of no use to --profile paper, which takes three minutes")
-    _on_one_thread()
+    on_one_thread()
     from pipeline.report import TrainingBar
     from pipeline.training.command import train_model, train_published
     from pipeline.training.numbers import train_numbers
@@ -288,8 +282,11 @@ def train(
             click.echo(line)
 
 
+cli.add_command(learn)
+
+
 @cli.command()
-@_data_option
+@data_option
 @_model_option
 @_json_option
 @click.pass_obj
@@ -298,7 +295,7 @@ def evaluate(config: Path | None, /, data: Path | None, model: Path | None, as_j
 
     The data are those of `pipeline train`. What that holds out is measured on too. A minute or so.
     """
-    _on_one_thread()
+    on_one_thread()
     from pipeline.training.command import evaluate_model
 
     click.echo(evaluate_model(load_settings({"model": model}, file=config), data, as_json))
@@ -307,25 +304,24 @@ def evaluate(config: Path | None, /, data: Path | None, model: Path | None, as_j
 @cli.command()
 @_model_option
 @_json_option
+@click.option("--rollback", is_flag=True, help="Go back to the network before the one that `pipeline learn` put in use.")
+@click.option("--state", type=FOLDER, help="Folder of the journal, where that is [default: outbox/.pipeline].")
 @click.pass_obj
-def model(config: Path | None, /, model: Path | None, as_json: bool) -> None:
+def model(config: Path | None, /, model: Path | None, as_json: bool, rollback: bool, state: Path | None) -> None:
     """Print the card of the network: what it is, what it was trained on, how well it reads."""
+    settings = load_settings({"model": model, "state": state}, file=config)
+    if rollback:
+        from pipeline.learned import roll_back
+
+        click.echo(f"in use: {roll_back(settings) or 'the network that ships with the package'}")
+        return
     from pipeline.training.command import describe_model
 
-    click.echo(describe_model(load_settings({"model": model}, file=config), as_json))
+    click.echo(describe_model(settings, as_json))
 
 
 for command in COMMANDS:
     cli.add_command(command)
-
-
-def _on_one_thread() -> None:
-    """Asks NumPy's linear algebra, which is not loaded yet, for one thread: training has threads of its own.
-
-    More would stand in each other's way, and their sums would come out a little different each time.
-    """
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        os.environ.setdefault(name, "1")
 
 
 def _exit_with(failed: bool) -> None:

@@ -208,6 +208,12 @@ class Journal:
         )
         return [Edit(*row) for row in rows]
 
+    def corrected(self) -> list[Scan]:
+        """The scans of all jobs that people have said something of, as they are now."""
+        return self._many(
+            "EXISTS (SELECT 1 FROM edits WHERE edits.scan = scans.id AND edits.sha256 = scans.sha256) ORDER BY id"
+        )
+
     def move(self, scan: Scan, target: Path) -> Scan:
         """A settled scan's original is about to be moved to `target`."""
         return self._enter(scan, "moving", target=os.fsencode(target))

@@ -51,6 +51,11 @@ class Settings:
         return self.state if self.state is not None else self.outbox / ".pipeline"
 
     @property
+    def own_model(self) -> Path:
+        """Where a network that was learned from corrections is kept: `model`, or a place beside the journal."""
+        return self.model or self.state_folder / "model" / "digits.pkl"
+
+    @property
     def worker_count(self) -> int:
         """`workers`, or one for each core that this process may use."""
         if self.workers:

@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "jobs",
         "logs",
         "operate",
+        "learned",
         "report",
         "training.command",
         "training.numbers",
@@ -38,7 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "settings",
     ),
     "": ("chain", "errors", "settings"),  # pipeline/__init__.py: the public names
-    "commands": ("printing", "forms", *FOUNDATION),
+    "commands": ("printing", "forms", "learning", "report", *FOUNDATION),
     # what the commands call
     "report": ("jobs", "corrections", *FOUNDATION),
     "operate": (
@@ -57,6 +58,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "jobs": ("corrections", "readers", "engine", "worker", "journal", "export", "forms", *FOUNDATION),
     "corrections": ("journal", "export", "arithmetic", "forms", *FOUNDATION),
     "drafts": ("chain", "forms", *FOUNDATION),
+    "learning": ("chain", "journal", "learned", "training", "ann", *FOUNDATION),
+    "learned": FOUNDATION,
     "printing": ("forms", "fiducials", *FOUNDATION),
     # where it is computed: workers write nothing, so nothing here knows the journal or the spreadsheets
     "engine": ("worker", *FOUNDATION),
@@ -96,6 +99,8 @@ OUTSIDE: dict[str, tuple[str, ...]] = {
     "report": ("click",),
     "jobs": (),
     "drafts": (),
+    "learning": (),
+    "learned": (),
     "printing": ("matplotlib", "numpy"),
     "corrections": (),
     "backlog": (),

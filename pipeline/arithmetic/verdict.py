@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from pipeline.arithmetic.options import Candidates
 from pipeline.records import ENTERED_REASON, TEXT_REASON, CellReading, Kind, Status
 
 #: Nobody is surer than this: of what no model knows, a misprinted form or a page read askew, there is always some.
 SUREST = 0.9999
+#: The reason given for a 0 that ink alone does not make sure.
+NOTHING_REASON = "a 0, or nothing with a stray stroke"
 #: Alternatives less probable than this are not worth a word.
 _WORTH_A_WORD = 0.01
 
@@ -74,15 +77,16 @@ def rejudged(
         reason = f"{disagreeing} does not agree" if disagreeing else f"could be {others}" if others else "faint or unusual"
         return cell.value, round(chances[0], 4), "review", reason
     value, chance = known.values[best], round(min(chances[best], SUREST), 4)
+    is_told = Fraction(value) != 0  # a sum can't tell a 0 from an empty cell with a stray stroke in it
     if value == cell.value:
-        if chance >= threshold and agreeing:
+        if chance >= threshold and agreeing and (is_told or cell.status == "ok"):
             return value, chance, "verified", f"agrees with {agreeing}"
         if chance >= threshold and cell.status == "ok" and not disagreeing:
             return value, chance, "ok", ""
-        reason = f"{disagreeing} does not agree" if disagreeing else cell.reason
+        reason = f"{disagreeing} does not agree" if disagreeing else cell.reason if is_told else NOTHING_REASON
         others = " or ".join(v for v, p in zip(known.values, chances, strict=False) if v != value and p >= _WORTH_A_WORD)
         return value, chance, "review", reason or (f"could be {others}" if others else "faint or unusual")
-    if agreeing and chance >= max(threshold, known.must_be(best)):
+    if agreeing and is_told and chance >= max(threshold, known.must_be(best)):
         return value, chance, "corrected", f"read as {cell.value}; corrected by {agreeing}"
-    hint = f"; {agreeing} speaks for {value}" if agreeing else ""
+    hint = f"; {agreeing} speaks for {value if is_told else 'nothing, or a 0'}" if agreeing else ""
     return value, chance, "review", f"read as {as_read}{hint}"

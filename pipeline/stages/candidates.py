@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.ann.ctc import best_texts, log_likelihoods
 from pipeline.records import Floats, Lattice
-from pipeline.stages.grammar import Grammar, best_ways
+from pipeline.stages.grammar import Grammar, Way, best_ways
 from pipeline.stages.labels import FRACTION, NUMBER, Labelled
 from pipeline.stages.texts import HALF, fraction_in, number_in
 
@@ -124,6 +124,14 @@ def _as(names: Sequence[str], guesses: Floats, labels: Sequence[str]) -> Floats:
     if "/" in rows and "/" not in names:
         rows["1"] = np.logaddexp(rows["1"], rows["/"])
     return np.stack([rows[name] for name in (*names, "")])
+
+
+def way_to(lattice: Lattice, labelled: Labelled, text: str) -> Way | None:
+    """The best way to cut this very text out of the ink, every piece of it; None if there is none."""
+    moves = {str(i): {character: str(i + 1)} for i, character in enumerate(text)}
+    end = str(len(text))
+    ways = best_ways(lattice, labelled, Grammar({**moves, end: {}}, frozenset({end}), "0"), 1)
+    return ways[0] if ways else None
 
 
 def _score_of(lattice: Lattice, labelled: Labelled, text: str) -> float:

@@ -22,7 +22,7 @@ def turned(page: Page, turn: int) -> Page:
 def unturned(result: PageResult, turn: int, page: Page) -> PageResult:
     """The readings of a turned page, their boxes in the pixels of the page as it was scanned."""
     height, width = page.image.shape[:2]
-    boxes = (_unturned_box(reading.box, turn, width, height) for reading in result.readings)
+    boxes = (unturned_box(reading.box, turn, width, height) for reading in result.readings)
     readings = tuple(replace(reading, box=box) for reading, box in zip(result.readings, boxes, strict=True))
     return replace(result, readings=readings)
 
@@ -44,8 +44,8 @@ def reads_better(turned_result: PageResult, result: PageResult) -> bool:
     return read_for_sure(turned_result) >= max(_BETTER * read_for_sure(result), read_for_sure(result) + _MORE)
 
 
-def _unturned_box(box: Box, turn: int, width: int, height: int) -> Box:
-    """Where a box of the turned page is on the page (width × height)."""
+def unturned_box(box: Box, turn: int, width: int, height: int) -> Box:
+    """Where a box of a page after so many quarter turns is on the page (width × height)."""
     match turn % 4:
         case 1:
             return Box(width - box.bottom, box.x, box.height, box.width)

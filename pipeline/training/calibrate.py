@@ -16,7 +16,7 @@ from pipeline.stages.candidates import Candidate, Weights
 from pipeline.stages.confidence import names_of
 from pipeline.stages.interpret import cells_of, interpret
 from pipeline.stages.kit import Kit
-from pipeline.training.defects import Defects, age
+from pipeline.training.defects import age, ordinary
 from pipeline.training.handwriting import Handwriting
 from pipeline.training.pages import RenderedSheet, render_sheet
 from pipeline.training.sheets import ledger, mark_sheet
@@ -124,14 +124,7 @@ def _scored(kit: Kit, handwriting: Handwriting, sheets: int, seed: int) -> Itera
     for number in range(sheets):
         rng = np.random.default_rng((seed, number))
         sheet = _drawn(handwriting, rng, number)
-        defects = Defects(
-            skew=float(rng.normal(0, 1.5)),
-            noise=float(rng.uniform(0, 6)),
-            blur=float(rng.uniform(0, 0.8)),
-            light=float(rng.uniform(0, 0.25)),
-            jpeg=int(rng.integers(40, 95)),
-            bilevel=number % 5 == 4,
-        )
+        defects = replace(ordinary(rng), bilevel=number % 5 == 4)
         truth = {(row + 1, column + 1): value for row, column, value in sheet.truth}
         yield score_sheet(age(sheet, defects, rng).image, kit), truth
 

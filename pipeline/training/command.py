@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.ann import Model, load_model, save_model
-from pipeline.chain import SHIPPED_MODEL, model_of
+from pipeline.chain import SHIPPED_MODEL, model_file, model_of
 from pipeline.files import atomic_files
 from pipeline.settings import Settings
 from pipeline.training.card import card, card_beside, facts_of
@@ -85,8 +85,7 @@ def train_published(
 
 def evaluate_model(settings: Settings, data: Path | None, as_json: bool = False) -> str:
     """Measures the model of the settings: Markdown, or JSON. Raises DataError without MNIST, ModelError without a model."""
-    file = settings.model or SHIPPED_MODEL
-    model = model_of(settings)
+    file, model = model_file(settings), model_of(settings)
     found = evaluate(model, data_folder(data))
     if as_json:
         aims = [asdict(target) for target in targets(found)]
@@ -96,7 +95,7 @@ def evaluate_model(settings: Settings, data: Path | None, as_json: bool = False)
 
 def describe_model(settings: Settings, as_json: bool = False) -> str:
     """The card of the settings' model, or its facts as JSON. Raises ModelError."""
-    file, model = settings.model or SHIPPED_MODEL, model_of(settings)
+    file, model = model_file(settings), model_of(settings)
     return json.dumps(facts_of(file, model)) if as_json else card_beside(file, model).rstrip("\n")
 
 

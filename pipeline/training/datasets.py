@@ -110,8 +110,11 @@ def load_mnist(folder: Path, part: str) -> Examples:
     return Examples(images, labels.astype(np.int64))
 
 
-def load_corpus(folder: Path, seed: int = 0) -> Corpus:
-    """Everything in the data folder but test files. Raises DataError without MNIST; other sets are optional."""
+def load_corpus(folder: Path, seed: int = 0, non_characters: int = 40_000) -> Corpus:
+    """Everything in the data folder but test files, and so many non-characters to learn from.
+
+    Raises DataError without MNIST; other sets are optional.
+    """
     rng = np.random.default_rng(seed)
     mnist = load_mnist(folder, "train")
     split = len(mnist) - HELD_OUT
@@ -133,7 +136,7 @@ def load_corpus(folder: Path, seed: int = 0) -> Corpus:
     confusing = mnist.images[mnist.labels != 1]
     first_held_out = int((mnist.labels[:split] != 1).sum())
     lookalikes = Lookalikes(mnist.images[:split])
-    negatives, kinds = make_negatives(confusing[:first_held_out], rng, is_digit=lookalikes)
+    negatives, kinds = make_negatives(confusing[:first_held_out], rng, non_characters, lookalikes)
     parts.append(_Part("non-characters", _labelled(negatives, _no_digits(kinds)), 1, held_out=0.0))
     negatives, kinds = make_negatives(confusing[first_held_out:], rng, NEGATIVES_HELD_OUT, lookalikes)
     for kind in dict.fromkeys(kinds.tolist()):

@@ -34,6 +34,17 @@ class Defects:
     jpeg: int = 0  # quality of the JPEG it went through; 0 is none
 
 
+def ordinary(rng: np.random.Generator) -> Defects:
+    """What any office scan has some of."""
+    return Defects(
+        skew=float(rng.normal(0, 1.5)),
+        noise=float(rng.uniform(0, 6)),
+        blur=float(rng.uniform(0, 0.8)),
+        light=float(rng.uniform(0, 0.25)),
+        jpeg=int(rng.integers(40, 95)),
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AgedSheet:
     """The scan, grey or BGR, and the way back to the sheet as drawn: a homography, sheet pixels → scan pixels."""

@@ -95,7 +95,7 @@ def render_sheet(spec: SheetSpec, handwriting: Handwriting, rng: np.random.Gener
             printed.append(_line(content, box, 2.4, spec))
         elif content and spec.boxes:
             for place, digit in zip(table.boxes(box), content, strict=False):
-                _write(ink, digit, place, hand, handwriting, replace(spec, straying=0.0), rng)
+                write_number(ink, digit, place, hand, handwriting, replace(spec, straying=0.0), rng)
         elif content:
             write_number(ink, content, box, hand, handwriting, spec, rng)
         truth.append((row, column, "?" if content and (row == 0 or kind == "text") else content))

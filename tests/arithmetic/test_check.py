@@ -223,3 +223,13 @@ def test_nothing_is_found_where_there_is_nothing(seed: int) -> None:
     cells, note = checked(rows)
     assert note.rules == ()
     assert [cells[r, c].status for r, c in cells] == ["ok"] * len(cells)
+
+
+def test_no_sum_tells_a_zero_from_a_stray_stroke() -> None:
+    cells, _ = checked(
+        [["1", "5", "6", ("1", 0.9, {"0": 0.09}), "11"], ["2", "5", "6", ("0", 0.9, {"6": 0.09}), "11"], *GOOD], form(SUM)
+    )
+    assert cells[1, 4].status == "review" and "nothing, or a 0" in cells[1, 4].reason
+    assert (cells[2, 4].value, cells[2, 4].status) == ("0", "review")
+    cells, _ = checked([["1", "5", "6", "0", "11"], *GOOD], form(SUM))
+    assert cells[1, 4].status == "verified"  # where ink alone is sure

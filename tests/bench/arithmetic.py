@@ -25,7 +25,7 @@ from pipeline.forms import Form, read_form
 from pipeline.forms.expressions import LastRowIsTotals
 from pipeline.records import Image, Page, PageResult
 from pipeline.settings import Settings
-from pipeline.training.defects import Defects, age
+from pipeline.training.defects import age, ordinary
 from pipeline.training.pages import SheetSpec, render_sheet
 from pipeline.training.sheets import ledger, mark_sheet
 from tests.handwriting import handwriting
@@ -77,14 +77,7 @@ def sheet(kind: str, rng: np.random.Generator) -> tuple[Image, dict[tuple[int, i
     if kind == "random":
         spec = _without_sums(spec, rng)
     drawn = render_sheet(replace(spec, dpi=int(rng.choice((150, 200))), touching=0.05), handwriting(), rng)
-    defects = Defects(
-        skew=float(rng.normal(0, 1.5)),
-        noise=float(rng.uniform(0, 6)),
-        blur=float(rng.uniform(0, 0.8)),
-        light=float(rng.uniform(0, 0.25)),
-        jpeg=int(rng.integers(40, 95)),
-        bilevel=bool(rng.random() < 0.2),
-    )
+    defects = replace(ordinary(rng), bilevel=bool(rng.random() < 0.2))
     return age(drawn, defects, rng).image, {(row + 1, column + 1): value for row, column, value in drawn.truth}
 
 

@@ -55,7 +55,7 @@ def small_and_quick() -> Iterator[None]:
             patch.setattr(module, "HELD_OUT", HELD_OUT)
         patch.setattr(datasets, "NEGATIVES_HELD_OUT", 45)
         patch.setattr(datasets, "make_printed", lambda rng: make_printed(rng, each=6))
-        patch.setattr(datasets, "make_negatives", lambda images, rng, n=100, is_digit=None: make_negatives(images, rng, n))
+        patch.setattr(datasets, "make_negatives", lambda images, rng, n, is_digit: make_negatives(images, rng, min(n, 100)))
         patch.setattr(make, "calibrated", calibrated)
         patch.setattr(evaluate, "speed_of", lambda _: Speed(1000, 0.001, 1000.0))
         patch.setattr(command, "Recipe", small_recipe)
@@ -78,16 +78,13 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in an empty folder, with nothing of the user's."""
     monkeypatch.chdir(tmp_path)
     for name in ("PIPELINE_DATA", "PIPELINE_MODEL", "PIPELINE_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     for name in THREADS:
         monkeypatch.setenv(name, "1")
-    chain.read_model.cache_clear()
-    yield
-    chain.read_model.cache_clear()
 
 
 def call(*arguments: str | Path) -> Result:
