@@ -81,13 +81,13 @@ def test_images_at_their_limit_are_decoded(decoder: ImageDecoder) -> None:
     """What a decoder really takes is allowed: sixteen bits, four channels, in a PNG and a TIFF."""
     deep = np.random.default_rng(1).integers(0, 65536, (1500, 1500, 4), np.uint16)
     for kind in (".png", ".tif"):
-        found = decoder.decode(encode(kind, deep), Header(1500, 1500, pixel_bytes=8), 60)  # type: ignore[arg-type]
+        found = decoder.decode(encode(kind, deep), Header(1500, 1500, pixel_bytes=8), 60)
         assert np.array_equal(found, deep)
 
 
 def test_a_page_of_too_many_bytes_is_refused() -> None:
     settings = Settings(max_page_bytes=7 * 2400)
-    deep = encode(".png", np.zeros((40, 60, 4), np.uint16))  # type: ignore[arg-type]
+    deep = encode(".png", np.zeros((40, 60, 4), np.uint16))
     for data in (deep, tiff([np.zeros((40, 60, 4), np.uint16)])):
         with pytest.raises(OversizedScan, match="MB"):
             list(decode(data, settings))
