@@ -167,7 +167,7 @@ def test_doctor_tells_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     Path("config/forms/x.toml").write_text("columns = 3")
     assert "x.toml" in state_of("model and forms", settings)[1]
     for free, state in ((1e8, "bad"), (1e9, "warn"), (1e12, "ok")):
-        monkeypatch.setattr(shutil, "disk_usage", lambda folder, free=free: shutil._ntuple_diskusage(1, 1, free))  # type: ignore[attr-defined]
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder, free=free: shutil._ntuple_diskusage(1, 1, free))
         assert state_of("inbox", settings)[0] == state
     monkeypatch.setattr(doctor, "is_remote", lambda folder: True)
     assert state_of("state", settings)[0] == "warn"
