@@ -129,7 +129,8 @@ def test_a_lease_ends_with_its_holder_and_no_sooner(settings: Settings) -> None:
     once(settings)
     with Journal(settings.state_folder) as journal:
         states = {scan.file: scan.state for scan in journal.scans(root, "reading", "filed")}
-    assert states["9B/a.png"] == "filed"
+    assert states == {"9B/a.png": "filed", "9B/b.png": "reading"}
+    assert (root / "9B" / "b.png").exists()
 
 
 def test_a_scan_that_ends_the_whole_program_is_rejected_in_the_end_and_the_others_are_read(settings: Settings) -> None:
