@@ -96,7 +96,10 @@ def drop(settings: Settings) -> None:
 
 def all_is_well(settings: Settings) -> bool:
     """Whether every file is where it belongs, and the spreadsheet says of each what it should."""
-    found = tree(settings.inbox)
+    try:
+        found = tree(settings.inbox)
+    except FileNotFoundError:  # moved just now
+        return False
     reasons = [name for name in found if name.endswith(".png.txt")]
     first, second = ("a.png", "d.png") if "processed/9B/a.png" in found else ("d.png", "a.png")  # which of the two was put off
     homes = {f"processed/9B/{first}": "1", "processed/9B/b.png": "2\n3"}
