@@ -25,6 +25,7 @@ from pipeline.engine import SerialEngine
 from pipeline.errors import StateUnavailable
 from pipeline.intake import watcher
 from pipeline.intake.backoff import Backoff
+from pipeline.intake.burst import Burst
 from pipeline.intake.folder import Inbox
 from pipeline.intake.hints import Hints
 from pipeline.intake.pulse import read_pulse
@@ -41,6 +42,7 @@ TEXTS = {"a.png": "1", "b.png": "2\n3", "c.png": "bad", "d.png": "1"}
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(watcher, "Backoff", partial(Backoff, first=0.01, longest=0.05))
+    monkeypatch.setattr(watcher, "Burst", partial(Burst, quiet=0.02, longest=0.1))
     (tmp_path / "inbox" / "9B").mkdir(parents=True)
     return Settings(inbox=tmp_path / "inbox", outbox=tmp_path / "out", settle=0.02, sweep=0.2)
 
