@@ -99,6 +99,10 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    def others_changes(self) -> int:
+        """A number that changes whenever another process, or another Journal, has committed something."""
+        return int(self._database.query("PRAGMA data_version")[0][0])
+
     # -- finding scans
 
     def at(self, source: Path, job: str | None = None) -> Scan | None:

@@ -128,7 +128,7 @@ def test_errors_have_a_line_and_a_code(arguments: list[str], code: int) -> None:
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*arguments: object) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     put(a_png="1")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from pipeline.folders import shown, stamp_of
@@ -48,7 +46,4 @@ def _ask(settings: Settings, is_wanted: Callable[[Scan], bool]) -> list[Scan]:
             stamp = stamp_of(scan.source)
             if stamp is not None and inbox.is_filed(scan.source):
                 asked.append(journal.again(scan, inbox.root, scan.source, stamp, scan.sha256))
-    if asked:
-        with suppress(OSError):
-            os.utime(inbox.root)  # an event, so that the watcher looks at once
     return asked

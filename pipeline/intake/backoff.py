@@ -42,7 +42,6 @@ class Backoff:
         """`key` is in order (again), or there is nothing left of it to try."""
         self._faults.pop(key, None)
 
-
     def take_due(self, now: float) -> list[Hashable]:
         """What is to be tried again now. If nothing is heard of it, it is due once more after as long a pause as before."""
         due = [(key, fault) for key, fault in self._faults.items() if fault.next <= now]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def claim(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, today: date)
     """The scan for a file: waiting if it is to be read, settled or moving if only its original is to be moved, filed if that
     has been done too; None if the file is changing.
 
-    Raises OSError if the file can't be read.
+    Raises OSError if the file can't be read, or is in another program's hands.
     """
     content = sha256_of(path, inbox.root)
     if stamp_of(path) != stamp:
@@ -26,6 +27,8 @@ def claim(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, today: date)
             return _filed(journal, inbox, known, path, stamp, content)
         if known is not None and known.state in ("settled", "moving") and known.sha256 == content:
             return journal.renamed(known, known.file, path, stamp)  # read before a crash, or touched since
+        if known is not None and known.state == "reading":
+            raise OSError(errno.EBUSY, f"it is being read by {known.holder or 'another program'}")
         if known is not None and known.root == inbox.root and known.state != "filed":
             return journal.again(known, inbox.root, path, stamp, content)  # given back, or changed before it could be moved
         return _new(journal, inbox, path, stamp, content, today)

@@ -67,7 +67,7 @@ def watch(
                 watcher = Watcher(settings, inbox, journal, engine, hints, writer, tally, Pulse(settings, tally))
                 with signals.to(watcher):
                     watcher.run(once)
-            if not signals.wants_reload:
+            if not signals.take_reload():
                 return tally.summaries(journal)
             settings = _reloaded(settings, reload)
 
@@ -107,7 +107,7 @@ class _Signals:
     """
 
     def __init__(self) -> None:
-        self.wants_reload = False
+        self._wants_reload = False
         self._wants_stop = False
         self._watcher: Watcher | None = None
         self._before: dict[int, object] = {}
@@ -122,11 +122,16 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
+    def take_reload(self) -> bool:
+        """Whether SIGHUP has come since this was last asked."""
+        wanted, self._wants_reload = self._wants_reload, False
+        return wanted and not self._wants_stop
+
     @contextmanager
     def to(self, watcher: Watcher) -> Iterator[None]:
-        """Signals of the block, and one that came before it, are for this watcher."""
-        self.wants_reload, self._watcher = False, watcher
-        if self._wants_stop:
+        """Signals of the block, and those that came before it, are for this watcher."""
+        self._watcher = watcher
+        if self._wants_stop or self._wants_reload:
             watcher.stop()
         try:
             yield
@@ -135,9 +140,9 @@ class _Signals:
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         if number == getattr(signal, "SIGHUP", None) and not _has_terminal():
-            self.wants_reload = not self._wants_stop
+            self._wants_reload = True
         else:
-            self._wants_stop, self.wants_reload = True, False
+            self._wants_stop = True
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if self._watcher is not None:
             self._watcher.stop()

@@ -66,6 +66,7 @@ class Watcher:
         self._written_to: set[Path] = set()  # originals that have changed since they were filed
         self._has_recovered = False
         self._curious = False  # something happened since the last look
+        self._others = 0  # what the journal says of others' changes
         self._next_look = self._next_sweep = 0.0
         self._stopping = False
 
@@ -162,6 +163,8 @@ class Watcher:
     def _look_if_due(self) -> None:
         """Look at the whole folder if it is time to; hints only make it time sooner."""
         now = time.monotonic()
+        if self._others != (others := self._journal.others_changes()):  # somebody may want a scan read again
+            self._others, self._curious = others, True
         sweep = now >= self._next_sweep
         if sweep:
             self._sweep()
@@ -266,10 +269,14 @@ class Watcher:
         if self._desk.busy:
             self._answers.extend(self._desk.collect(0.0 if self._answers else timeout))
         while self._answers:
-            self._take_in(*self._answers[0])
-            self._answers.popleft()  # only now: the journal may be out of order
+            settled = self._take_in(*self._answers[0])
+            self._answers.popleft()  # not before: the journal may be out of order; nor later: what is in it is in it
+            if settled is not None:
+                self._note(settled)
+                self._file_away(settled)
 
-    def _take_in(self, scan: Scan, answer: Answer) -> None:
+    def _take_in(self, scan: Scan, answer: Answer) -> Scan | None:
+        """Put an answer into the journal; returns the scan, if it has been read now."""
         self._suspects.discard(scan.source)
         stamp = stamp_of(scan.source)
         is_other = answer.sha256 != scan.sha256 and bool(answer.sha256 or stamp != scan.stamp)  # not the file that was claimed
@@ -282,11 +289,10 @@ class Watcher:
                 self._look_again_at(scan.source)
             elif answer.result.failure:
                 self._put_off(scan.source, f"{scan.file}: {answer.result.failure.message}")
-            return
+            return None
         settled = self._desk.commit(scan, answer)
         self._written_to.discard(scan.source)
-        self._note(settled)
-        self._file_away(settled)
+        return settled
 
     def _look_again_at(self, path: Path) -> None:
         self._stability.forget(path)
@@ -304,6 +310,9 @@ class Watcher:
         try:
             if file_away(self._journal, self._inbox, scan).state != "filed":
                 self._curious = True  # it has changed since it was read
+        except StateUnavailable:
+            self._backoff.failed("move", f"{scan.file} is read but not moved yet", time.monotonic())
+            raise
         except (OSError, OutputError) as error:
             self._put_off("move", f"{scan.file} is read but can't be moved yet: {error}")
 

@@ -32,7 +32,7 @@ from tests.stages.scanfiles import tiff
 
 PAGES = 10  # of a scan
 DIFFERENT = 3  # sheets
-JOBS = 4
+JOB = 10  # scans of a job: its spreadsheets are written whole, so that a job that grows takes more memory, as it should
 WARM = 0.25  # of the samples, before which caches fill
 STEEPEST = 1.0  # MB a 1,000 pages
 HEADER = ("pages", "seconds", "parent_mb", "workers_mb", "decoders_mb", "files", "process")
@@ -142,7 +142,7 @@ def clear_sheets() -> Iterator[Image]:
 
 
 def _drop(inbox: Path, number: int, pages: bytes) -> None:
-    target = inbox / f"job {number % JOBS}" / f"scan {number}.tif"
+    target = inbox / f"job {number // JOB}" / f"scan {number}.tif"
     target.parent.mkdir(exist_ok=True)
     partial = target.with_name(target.name + ".part")
     partial.write_bytes(pages + b"%d" % number)  # what stands behind the pages makes it another scan
