@@ -80,7 +80,9 @@ def column_grids(pale: PaleRulings, character: float) -> list[Grid]:
             continue
         grid = with_lines(grid, pale.rest, character, is_sure=True)
         grid = with_worn_columns(grid, pale.image, character)
-        grid = with_faded_columns(grid, pale.dark, character)
+        across = 0.5 * float(np.ptp(grid.vertices[..., 0]))
+        if sum(r.length > across for r in _within(grid, pale.level)) < grid.vertices.shape[0] / 2:  # else its rows are ruled
+            grid = with_faded_columns(grid, pale.dark, character)
         grid = without_margins(grid, pale.rest, character)
         grid = replace(grid, level=_within(grid, pale.level))
         if holds_numbers(grid, pale.rest, character) and not any(overlap(grid, other) for other in grids):
