@@ -58,7 +58,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
 
 def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
     """The page with one table where it is known to be."""
-    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.stroke_width))
+    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.stroke_width, page.grey))
 
 
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
