@@ -67,7 +67,7 @@ def test_a_made_model_can_be_saved_and_loaded(made: Made) -> None:
 def test_the_facts_are_those_of_the_run(made: Made) -> None:
     facts = made.model.facts
     assert facts["trained on"] == "; ".join(made.corpus.sources)
-    assert str(facts["trained on"]).startswith(f"MNIST ({TRAINED} × 2); ")
+    assert str(facts["trained on"]).startswith(f"MNIST ({TRAINED} × 3); ")
     assert (facts["epochs"], facts["seed"]) == (1, 5)
     assert facts["examples an epoch"] == len(made.corpus.order)
     assert facts["validation accuracy"] == round(accuracy(made.model.network, made.corpus.measured), 5)
