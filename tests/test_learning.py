@@ -139,7 +139,7 @@ def test_fine_tuning_learns_new_things_and_keeps_the_old(pupil: Model, corpus: C
     far = fine_tuned(pupil.network, lessons, corpus, replace(QUICK, steps=(1.0,)))
     assert accuracy(pupil.network, lessons) < 0.1 and accuracy(far, lessons) > 0.7
     near = fine_tuned(pupil.network, lessons, corpus, replace(QUICK, steps=(1.0, 0.1)))
-    assert accuracy(near, corpus.calibration) > max(accuracy(far, corpus.calibration), before - 0.04)
+    assert accuracy(near, corpus.calibration) >= max(accuracy(far, corpus.calibration), before - 0.04)
     assert all(np.array_equal(one, other) for one, other in zip(untouched, pupil.network.arrays(), strict=True))
     assert "A" in missing_labels(corpus) and "7" not in missing_labels(corpus)  # so no last layer was fitted that knows no A
 
