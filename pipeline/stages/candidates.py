@@ -73,7 +73,8 @@ def numbers_of(
     by_strip = _by_strip(guesses, labels, list(by_lattice), fractions)
     for text, log in by_strip.items():
         if text not in by_lattice and log > _LIKELY and lattice.segments:
-            by_lattice[text] = _score_of(lattice, labelled, text)
+            way = way_to(lattice, labelled, text, ignoring=True)
+            by_lattice[text] = way.score if way else FLOOR
     found = []
     for text in {**by_lattice, **by_strip}:
         one, other = (max(words.get(text, FLOOR), FLOOR) for words in (by_lattice, by_strip))
@@ -126,17 +127,15 @@ def _as(names: Sequence[str], guesses: Floats, labels: Sequence[str]) -> Floats:
     return np.stack([rows[name] for name in (*names, "")])
 
 
-def way_to(lattice: Lattice, labelled: Labelled, text: str) -> Way | None:
-    """The best way to cut this very text out of the ink, every piece of it; None if there is none."""
-    moves = {str(i): {character: str(i + 1)} for i, character in enumerate(text)}
+def way_to(lattice: Lattice, labelled: Labelled, text: str, ignoring: bool = False) -> Way | None:
+    """The best way to cut this very text out of the ink; None if there is none.
+
+    Every piece of the ink must be of the text, or, `ignoring` what says nothing, may be dirt, or a dash or stop behind it.
+    """
     end = str(len(text))
-    ways = best_ways(lattice, labelled, Grammar({**moves, end: {}}, frozenset({end}), "0"), 1)
+    moves = {str(i): {character: str(i + 1)} for i, character in enumerate(text)} | {end: {}}
+    if ignoring:
+        moves = {state: {**onward, "": state} for state, onward in moves.items()}
+        moves[end] |= {"-": end, ".": end}
+    ways = best_ways(lattice, labelled, Grammar(moves, frozenset({end}), "0"), 1)
     return ways[0] if ways else None
-
-
-def _score_of(lattice: Lattice, labelled: Labelled, text: str) -> float:
-    """The log score of the best way to cut this very text out of the ink, marks that say nothing left aside."""
-    moves = {str(i): {character: str(i + 1), "": str(i)} for i, character in enumerate(text)}
-    end = str(len(text))
-    ways = best_ways(lattice, labelled, Grammar({**moves, end: {"": end, "-": end, ".": end}}, frozenset({end}), "0"), 1)
-    return ways[0].score if ways else FLOOR

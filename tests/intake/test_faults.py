@@ -11,8 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,21 +21,20 @@ from typing import Any
 import pytest
 
 from pipeline import database, files
-from pipeline.engine import SerialEngine
 from pipeline.errors import StateUnavailable
 from pipeline.intake import watcher
 from pipeline.intake.backoff import Backoff
 from pipeline.intake.burst import Burst
-from pipeline.intake.folder import Inbox
-from pipeline.intake.hints import Hints
 from pipeline.intake.pulse import read_pulse
-from pipeline.intake.watcher import Watcher
-from pipeline.journal import Journal
 from pipeline.schema import MIGRATIONS
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task
-from tests.scanning import no_start, read_text, rows, tree, write_plainly
+from tests.intake import watching as watching_
+from tests.intake.watching import watching
+from tests.scanning import read_text, rows, tree
 
+#: Faults are sat out with pauses, which takes longer.
+until = partial(watching_.until, seconds=20.0)
 TEXTS = {"a.png": "1", "b.png": "2\n3", "c.png": "bad", "d.png": "1"}
 
 
@@ -45,50 +44,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(watcher, "Burst", partial(Burst, quiet=0.02, longest=0.1))
     (tmp_path / "inbox" / "9B").mkdir(parents=True)
     return Settings(inbox=tmp_path / "inbox", outbox=tmp_path / "out", settle=0.02, sweep=0.2)
-
-
-@contextmanager
-def watching(settings: Settings, work: Callable[[Task], Answer] = read_text) -> Iterator[Watcher]:
-    """A watcher in a thread, quick to try again."""
-    made: list[Watcher] = []
-    errors: list[BaseException] = []
-    ready = threading.Event()
-
-    def run() -> None:
-        inbox = Inbox(settings.inbox)
-        try:
-            with (
-                Journal(settings.state_folder) as journal,
-                SerialEngine(settings, work, no_start) as engine,
-                Hints(inbox) as hints,
-            ):
-                made.append(Watcher(settings, inbox, journal, engine, hints, write_plainly))
-                ready.set()
-                made[0].run()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            ready.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    try:
-        if made:
-            yield made[0]
-    finally:
-        for one in made:
-            one.stop()
-        thread.join(20)
-        assert errors == []  # first of all: it says why nothing happened, if nothing did
-    assert not thread.is_alive()
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.01)
 
 
 def drop(settings: Settings) -> None:

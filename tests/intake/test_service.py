@@ -23,7 +23,8 @@ from pipeline.lock import is_held, only_one
 from pipeline.records import Edit
 from pipeline.settings import Settings, load_settings
 from pipeline.worker import Answer, Task
-from tests.intake.test_watcher import once, start, until, watching
+from tests.intake.test_watcher import once, start
+from tests.intake.watching import until, watching
 from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
 
 SETTLE = 0.05

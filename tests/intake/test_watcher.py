@@ -8,23 +8,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pipeline.engine import SerialEngine
 from pipeline.errors import OutputError, StateError, UsageError
-from pipeline.intake.folder import Inbox
-from pipeline.intake.hints import Hints
 from pipeline.intake.service import watch
-from pipeline.intake.watcher import Watcher
 from pipeline.jobs import Summary
 from pipeline.journal import Journal
 from pipeline.records import Written
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task
+from tests.intake.watching import until, watching
 from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
 
 SETTLE = 0.1
@@ -39,49 +35,6 @@ def settings(tmp_path: Path) -> Settings:
 def once(settings: Settings, **options: object) -> tuple[Summary, ...]:
     arguments: dict[str, object] = {"make_engine": serial, "writer": write_plainly, **options}
     return watch(settings, once=True, **arguments)  # type: ignore[arg-type]
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for what a watcher will do."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
-
-
-@contextmanager
-def watching(settings: Settings, work: Callable[[Task], Answer] = read_text) -> Iterator[Watcher]:
-    """A watcher in a thread; stopped in good order at the end of the block."""
-    ready = threading.Event()
-    watchers: list[Watcher] = []
-    errors: list[BaseException] = []
-
-    def work_in_thread() -> None:
-        inbox = Inbox(settings.inbox)
-        try:
-            with (
-                Journal(settings.state_folder) as journal,
-                SerialEngine(settings, work, no_start) as engine,
-                Hints(inbox, settings.poll) as hints,
-            ):
-                watchers.append(Watcher(settings, inbox, journal, engine, hints, write_plainly))
-                ready.set()
-                watchers[0].run()
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            ready.set()
-
-    thread = threading.Thread(target=work_in_thread)
-    thread.start()
-    ready.wait()
-    try:
-        yield watchers[0]
-    finally:
-        watchers[0].stop()
-        thread.join(20)
-    assert not errors
-    assert not thread.is_alive()
 
 
 def test_once_reads_what_is_there(settings: Settings) -> None:
