@@ -53,8 +53,7 @@ def lone_number(page: CleanPage) -> TabledPage:
 def single_cell(page: Page) -> TabledPage:
     """A picture that is all number, dark on light or light on dark, as a table of one cell."""
     grey = grey_of(page.image)
-    frame = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(frame) < grey.mean() and np.median(frame) < 128:
+    if _is_light_on_dark(grey):
         grey = 255 - grey
     height, width = grey.shape
     scale = float(np.clip(_HEIGHT / height, 0.05, 4.0))
@@ -88,6 +87,12 @@ def page_box(corners: Floats, to_page: Matrix, shape: tuple[int, ...]) -> Box:
     low = np.clip(np.floor(placed.min(axis=0)), 0, limit - 1).astype(int)
     high = np.clip(np.ceil(placed.max(axis=0)), low + 1, limit).astype(int)
     return Box(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+
+
+def _is_light_on_dark(grey: Image) -> bool:
+    """Whether the ground, which most of the picture is, is the dark side of it. Rulings along the edges say nothing."""
+    darkest, ground, lightest = np.percentile(grey, (1, 50, 99))
+    return bool(ground - darkest < lightest - ground)
 
 
 def _one_cell(page: CleanPage, ink: Image, low: NDArray[np.float64], high: NDArray[np.float64]) -> TabledPage:

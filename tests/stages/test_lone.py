@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -105,6 +107,16 @@ def test_ink_is_the_same_in_both_polarities() -> None:
     ink = number("47", 60, 0)
     one, other = (single_cell(Page(1, image)).ink for image in (255 - ink, ink))
     assert np.mean((one > 0) != (other > 0)) < 0.01
+
+
+@pytest.mark.parametrize("paint", [dark_on_light, light_on_dark])
+def test_a_frame_of_rulings_does_not_turn_dark_into_light(paint: Callable[[Image], Image]) -> None:
+    ink = number("47", 60, 0)
+    framed = ink.copy()
+    framed[:2], framed[-2:] = 255, 255
+    inner = slice(8, -8)
+    plain, ruled = (single_cell(Page(1, paint(picture))).ink for picture in (ink, framed))
+    assert np.mean((plain[inner] > 0) != (ruled[inner] > 0)) < 0.05 and plain[inner].any()
 
 
 def test_mnist_pixels_reach_the_network_as_they_are() -> None:
