@@ -20,6 +20,8 @@ from pipeline.stages.printed import find_printed, flattening, without_marks
 #: The longer side of the working image is brought between these: small photographs are enlarged so that a ruling has a width
 #: and a digit a shape; large scans carry more pixels than reading needs.
 _SHORTEST, _LONGEST = 1700, 2800
+#: What is written is so many times wider and higher than its strokes; there is something written, if so many pixels are.
+_SHORTEST_STROKE, _LONGEST_STROKE, _ENOUGH = 3.0, 60.0, 200
 #: Lines are looked for in an image of this size.
 _SKETCH = 1200
 #: A pixel is compared with its surroundings, so many strokes wide at least; pale ink must be ink for sure in this share.
@@ -133,10 +135,24 @@ def ink_of_one_number(even: Image) -> Image:
 
 
 def stroke_width(ink: Image) -> float:
-    """Median width of the strokes and rulings in pixels, 1 without ink: twice the distance to paper, along the middles."""
+    """Width in pixels of the strokes that most of what is written has; of all ink, where nothing looks written; 1 without ink.
+
+    The width of a connected part is twice the distance to paper, along its middle. Rulings, which would outweigh the writing on
+    a page, are too long for their width to be written, and specks too short.
+    """
     distance = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
-    ridge = distance[(distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)]
-    return max(1.0, 2 * float(np.median(ridge)) - 0.5) if ridge.size else 1.0
+    ridge = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)
+    if not ridge.any():
+        return 1.0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
+    of, depth = labels[ridge], distance[ridge]
+    length = np.bincount(of, minlength=count)
+    width = 2 * np.bincount(of, depth, minlength=count) / np.maximum(length, 1)
+    sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    is_written = (sides.min(axis=1) > _SHORTEST_STROKE * width) & (sides.max(axis=1) < _LONGEST_STROKE * width)
+    is_written[0] = False
+    depth = depth[is_written[of]] if length[is_written].sum() > _ENOUGH else depth
+    return max(1.0, 2 * float(np.median(depth)) - 0.5)
 
 
 def even_light(grey: Image) -> Image:

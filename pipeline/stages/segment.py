@@ -85,7 +85,7 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
         label, owner = divmod(pair, len(cells) + 1)
         owners.setdefault(label, []).append((n, owner - 1))
     inks: list[list[Piece]] = [[] for _ in cells]
-    speck = max(4.0, 0.5 * page.clean.stroke_width**2)
+    speck = max(4.0, 0.36 * page.clean.stroke_width**2)
     for label, shares in owners.items():
         x, y, w, h, area = (int(v) for v in stats[label])
         if area < speck:
@@ -100,7 +100,7 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
             piece = _trimmed(x, y, mask)
             if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.stroke_width):
                 inks[cell_index].append(piece)
-    # a point may stand on a ruling beside its number; alone it is a crumb of the ruling
+    # a point may be as small as a speck, or stand on a ruling, beside its number; alone it is dirt, or a crumb of the ruling
     return [
         [] if all(_is_crumb(piece, cell, page.clean.stroke_width) for piece in ink) else ink
         for ink, cell in zip(inks, cells, strict=True)
@@ -122,8 +122,9 @@ def _is_ruling(piece: Piece, cell: Cell, stroke: float) -> bool:
 
 
 def _is_crumb(piece: Piece, cell: Cell, stroke: float) -> bool:
-    """True for what keeps close to one side of its cell and is no longer there than it may be thick."""
-    return any(along + 1 < 3 * stroke for _, along in _at_sides(piece, cell, stroke))
+    """True for what is hardly a speck, or keeps close to one side of its cell and is no longer there than it may be thick."""
+    small = cv2.countNonZero(piece.mask) < 0.5 * stroke**2
+    return small or any(along + 1 < 3 * stroke for _, along in _at_sides(piece, cell, stroke))
 
 
 def _at_sides(piece: Piece, cell: Cell, stroke: float) -> list[tuple[float, float]]:

@@ -57,7 +57,7 @@ class ReaderRecipe:
         *(("conv", 128, 3, 1), ("pool", "rows"), ("norm",), ("relu",)),
         *(("dropout", 0.3), ("conv", len(READER_LABELS), 1, 0)),
     )
-    cycles: tuple[tuple[int, float], ...] = ((28, 2e-3), (16, 1e-3))
+    cycles: tuple[tuple[int, float], ...] = ((28, 2e-3), (12, 1e-3))
     batches: int = 400
     batch: int = 64
     decay: float = 1e-2

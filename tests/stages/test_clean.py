@@ -180,6 +180,21 @@ def test_stroke_width_is_that_of_the_pen(width: int, degrees: float) -> None:
     assert stroke_width(ink) == pytest.approx(width, abs=0.7 + 0.1 * width)
 
 
+@given(st.integers(4, 9), st.integers(1, 2), st.integers(0, 100))
+def test_stroke_width_is_that_of_the_pen_among_finer_rulings_and_specks(pen: int, ruling: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    written = np.zeros((900, 900), np.uint8)
+    for x in range(50, 860, 120):  # in every other cell of a row a circle, and a stroke below it
+        cv2.circle(written, (x, 470), 16, 255, pen)
+        cv2.line(written, (x - 4, 515), (x + 4, 545), 255, pen)
+    ink = written.copy()
+    for at in range(20, 900, 60):
+        cv2.line(ink, (at, 20), (at, 880), 255, ruling)
+        cv2.line(ink, (20, at), (880, at), 255, ruling)
+    ink[rng.integers(0, 400, 300), rng.integers(0, 900, 300)] = 255
+    assert stroke_width(ink) == pytest.approx(stroke_width(written), abs=0.1)
+
+
 def test_stroke_width_without_ink_is_one() -> None:
     assert stroke_width(np.zeros((50, 50), np.uint8)) == 1
 
