@@ -125,12 +125,15 @@ def _that_go_on_from(pale: Image, ink: Image) -> Image:
     return np.asarray(np.multiply(keep, 255, dtype=np.uint8)[labels], np.uint8)
 
 
-def ink_of_one_number(even: Image) -> Image:
+def ink_of_one_number(even: Image, inside: Image | None = None) -> Image:
     """255 where there is ink on an evenly lit picture of one number on one ground.
 
-    Otsu's threshold (1979) keeps security printing, which is paler than the pen, out of it.
+    Otsu's threshold (1979) keeps security printing, which is paler than the pen, out of it. With `inside`, it is that of the
+    part where this is not 0.
     """
-    limit = cv2.threshold(cv2.GaussianBlur(even, (0, 0), 1.0), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
+    soft = cv2.GaussianBlur(even, (0, 0), 1.0)
+    counted = soft if inside is None else soft[cv2.erode(inside, np.ones((9, 9), np.uint8)) > 0][None]
+    limit = cv2.threshold(counted, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0] if counted.size else 255.0
     return np.where(even < limit, binarise(even), 0).astype(np.uint8)
 
 

@@ -36,6 +36,9 @@ _TEXT_PIECE = float(np.log(0.3))
 #: Below this score, for each piece, not even a guess is worth showing, unless the strip says more than that.
 _NOTHING_PIECE = float(np.log(0.03))
 _NOTHING_STRIP = float(np.log(0.2))
+#: Where there is no column, a grade is one if it scores higher than any number by this, in log probability; a number that is
+#: not higher than any grade by as much is in doubt.
+_LONE_GRADE = 2.0
 #: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
 _CELL_VOTE = 1.5
 
@@ -78,7 +81,8 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         kind = kinds[cell.lattice.table, cell.lattice.cell.column]
         may_be_heading = cell.lattice.cell.row == 1 and len(cells) > 1
         reading = _reading(cell, kind, found, may_be_heading, calibration)
-        if len(cells) > 1 and _has_line(cell.lattice):
+        is_other = len(cells) == 1 and abs(_best_score(cell.grades) - _best_score(cell.numbers)) < _LONE_GRADE
+        if is_other or (len(cells) > 1 and _has_line(cell.lattice)):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
     return ReadPage(page.segmented, tuple(readings))
@@ -102,8 +106,7 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
         ways = best_ways(lattice, letters, GRADE) if lattice.segments else []
         grades = [Candidate(way.text, way.score, 0.0, way.score) for way in ways]
-        best = max((candidate.lattice for candidate in numbers), default=-np.inf)
-        mark = mark_of(lattice, page.probabilities[i], page.labels, letters, best, height, pen)
+        mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
         cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None, mark))
     return cells
 
@@ -139,15 +142,15 @@ def _column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
         text = _TEXT_PIECE * min(len(lattice.cuts) + 1, 8)
         vote = (_vote(cell.numbers, text), _vote(cell.grades, text))
         (headings if lattice.cell.row == 1 else votes).setdefault(key, []).append(vote)
-    is_lone = len(cells) == 1
     kinds: dict[Place, Kind] = {}
     for key, members in votes.items():
         evidence_ = members or headings.get(key, [])
         number_total, grade_total = (sum(v[k] for v in evidence_) for k in (0, 1))
         kinds[key] = "number"
-        if is_lone:
-            continue
-        if max(number_total, grade_total) < 0:
+        if len(cells) == 1:
+            lead = _best_score(cells[0].grades) - _best_score(cells[0].numbers)
+            kinds[key] = "grade" if lead > _LONE_GRADE else "number"
+        elif max(number_total, grade_total) < 0:
             kinds[key] = "text"
         elif grade_total > number_total:
             kinds[key] = "grade"
@@ -155,8 +158,11 @@ def _column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
 
 
 def _vote(candidates: Sequence[Candidate], text: float) -> float:
-    score = max((candidate.lattice for candidate in candidates), default=-np.inf)
-    return float(np.clip(score - text, -_CELL_VOTE, _CELL_VOTE))
+    return float(np.clip(_best_score(candidates) - text, -_CELL_VOTE, _CELL_VOTE))
+
+
+def _best_score(candidates: Sequence[Candidate]) -> float:
+    return max((candidate.lattice for candidate in candidates), default=-np.inf)
 
 
 def _reading(
@@ -167,7 +173,7 @@ def _reading(
         return Reading("blank", "", "", 1.0)
     if kind == "text":
         return Reading("text", "", "", 0.0)
-    best_score = max((candidate.lattice for candidate in candidates), default=-np.inf)
+    best_score = _best_score(candidates)
     if cell.mark == STRUCK:
         return Reading("struck", "", "", 0.0)
     if cell.mark and (kind == "number" or cell.mark != "AB"):

@@ -20,7 +20,8 @@ from pipeline.records import (
     Table,
     TabledPage,
 )
-from pipeline.stages.clean import even_light, grey_of, ink_of_one_number, stroke_width
+from pipeline.stages.clean import binarise, even_light, grey_of, ink_of_one_number, stroke_width
+from pipeline.stages.frame import find_frame, tilt_of
 from pipeline.stages.glyph import SIZE
 
 #: Pictures of numbers are brought to about this height, so that strokes are some pixels wide and cheap to handle.
@@ -47,11 +48,14 @@ def lone_number(page: CleanPage) -> TabledPage:
     if is_line or len(large) > _MOST_PARTS or high[1] - low[1] > 2.2 * tallest:
         return TabledPage(page, (), ink, "no table was found on the page")
     margin = 0.2 * tallest
-    return _one_cell(page, ink, low - margin, high + margin)
+    return _one_cell(page, ink, _box_corners(low - margin, high + margin))
 
 
 def single_cell(page: Page) -> TabledPage:
-    """A picture that is all number, dark on light or light on dark, as a table of one cell."""
+    """A picture that is all number, dark on light or light on dark, as a table of one cell.
+
+    It may have been cut out of a table together with the rulings around it, a little tilted.
+    """
     grey = grey_of(page.image)
     if _is_light_on_dark(grey):
         grey = 255 - grey
@@ -62,11 +66,30 @@ def single_cell(page: Page) -> TabledPage:
     paper = float(np.percentile(scaled, 90))
     edge = cv2.copyMakeBorder(scaled, _MARGIN, _MARGIN, _MARGIN, _MARGIN, cv2.BORDER_CONSTANT, value=paper)
     even = even_light(edge.astype(np.uint8))
-    ink = ink_of_one_number(even)
+    valid = np.pad(np.full(size[::-1], 255, np.uint8), _MARGIN)
     step_x, step_y = width / size[0], height / size[1]
     to_page = np.array([[step_x, 0, -_MARGIN * step_x], [0, step_y, -_MARGIN * step_y], [0, 0, 1]])
+    for degrees in dict.fromkeys((tilt_of(np.minimum(binarise(even), valid).astype(np.uint8)), 0.0)):
+        straight, seen, back = _turned(even, valid, degrees)
+        frame = find_frame(binarise(straight), seen)
+        if frame is not None:
+            ink = frame.own_ink(ink_of_one_number(straight, frame.inside(straight.shape)))
+            return _one_cell(CleanPage(page, straight, ink, to_page @ back, stroke_width(ink)), ink, frame.corners)
+    ink = ink_of_one_number(even)
     clean = CleanPage(page, even, ink, to_page, stroke_width(ink))
-    return _one_cell(clean, ink, np.zeros(2), np.array(ink.shape[::-1], np.float64))
+    return _one_cell(clean, ink, _box_corners(np.zeros(2), np.array(ink.shape[::-1], np.float64)))
+
+
+def _turned(even: Image, valid: Image, tilt: float) -> tuple[Image, Image, Matrix]:
+    """A picture tilted by so many degrees set straight, what there is of it, and the homography back."""
+    if not tilt:
+        return even, valid, np.eye(3)
+    height, width = even.shape
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -tilt, 1.0)
+    turned = cv2.warpAffine(even, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=250)
+    seen = cv2.warpAffine(valid, turn, (width, height), flags=cv2.INTER_NEAREST)
+    back: Matrix = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
+    return turned.astype(np.uint8), seen.astype(np.uint8), back
 
 
 def single_glyph(page: Page) -> SegmentedPage:
@@ -74,7 +97,7 @@ def single_glyph(page: Page) -> SegmentedPage:
     grey = grey_of(page.image)
     glyph = 255 - grey if grey.mean() > 127 else grey
     clean = CleanPage(page, 255 - glyph, glyph, np.eye(3), 2.0)
-    tabled = _one_cell(clean, glyph, np.zeros(2), np.full(2, SIZE, np.float64))
+    tabled = _one_cell(clean, glyph, _box_corners(np.zeros(2), np.full(2, SIZE, np.float64)))
     box, area = Box(4, 4, SIZE - 8, SIZE - 8), int(np.count_nonzero(glyph > 127))
     segments = (Segment(0, 1, box, area, 0.0, glyph),) if area else ()
     return SegmentedPage(tabled, (Lattice(tabled.tables[0].cells[0], 1, (), segments),), clean.stroke_width)
@@ -95,8 +118,11 @@ def _is_light_on_dark(grey: Image) -> bool:
     return bool(ground - darkest < lightest - ground)
 
 
-def _one_cell(page: CleanPage, ink: Image, low: NDArray[np.float64], high: NDArray[np.float64]) -> TabledPage:
+def _box_corners(low: NDArray[np.float64], high: NDArray[np.float64]) -> Floats:
     (x0, y0), (x1, y1) = low, high
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+
+
+def _one_cell(page: CleanPage, ink: Image, corners: Floats) -> TabledPage:
     cell = Cell(1, 1, corners, page_box(corners, page.to_page, page.page.image.shape))
     return TabledPage(page, (Table(1, 1, 1, (cell,)),), ink)
