@@ -1,12 +1,13 @@
 """How well numbers are read: strings and real pages, with each of the two readers alone and with both.
 
-    python -m tests.bench.reading [--data DIR] [--strings N] [--sheets N] [--only strings,amounts,sheets,pages]
+    python -m tests.bench.reading [--data DIR] [--strings N] [--sheets N] [--only strings,amounts,cells,sheets,pages]
 
 Without --data, PIPELINE_DATA says where the data are. Prints Markdown: the share of strings and cells that is read exactly; how
 honest the confidence of readings is; what is accepted though wrong against what is sent to a person, by threshold; and cells a
 minute on one core, networks included. Strings are of NIST digits that nothing was trained on, and the fifth of the real amounts
-that is kept for validation; sheets are drawn in the handwriting that is held out, others than those that the confidence was
-fitted on; pages are real ones.
+that is kept for validation; cells are cut out of real pages, rulings and all, and read by themselves (one of the photographs is
+upside down, which a lone number can't tell); sheets are drawn in the handwriting that is held out, others than those that the
+confidence was fitted on; pages are real ones.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ from tests.scoring import same
 
 BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99, 1.01)
 THRESHOLDS = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+PAGES = ("marksheets_ames", "tableqcr")
 _SEED = 20
+#: A cell is cut out with so many pixels around it.
+_BEYOND = 3
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def outcome(group: str, picture: Image, truth: str, kit: Kit, digits_only: bool 
 
     page = segment(single_cell(Page(1, picture)), kit)
     scored = recognise(page, kit)
-    found = cells_of(scored, Weights())[0].numbers
+    found = [c for lone in cells_of(scored, Weights()) for c in lone.numbers]
     by_lattice = max(found, key=lambda c: c.lattice, default=None)
     by_strip = max(found, key=lambda c: c.strip, default=None)
     reading = interpret(scored, kit).readings[0]
@@ -91,10 +95,32 @@ def amounts(data: Path, kit: Kit) -> Iterator[Outcome]:
         yield replace(outcome("amounts", grey, row["digits"], kit, digits_only=True), group=f"amounts {row['file']}")
 
 
+def cells(data: Path, kit: Kit) -> Iterator[Outcome]:
+    """Every third cell of real sheets, by itself, with its rulings and a little of what lies beyond."""
+    for folder in (data / "pages" / name for name in PAGES):
+        truth = truth_of(folder)
+        for name in sorted({page for page, _, _ in truth}):
+            content = (folder / name).read_bytes()
+            grey = np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE), np.uint8)
+            for r in [r for page in read_scan(content).pages for r in page.readings][::3]:
+                wanted = truth.get((name, r.row, r.column), "?")
+                if wanted != "?":
+                    place = (
+                        slice(max(0, r.box.y - _BEYOND), r.box.bottom + _BEYOND),
+                        slice(max(0, r.box.x - _BEYOND), r.box.right + _BEYOND),
+                    )
+                    yield outcome(f"{folder.name}, {'written' if wanted else 'blank'}", grey[place], wanted, kit)
+
+
+def truth_of(folder: Path) -> dict[tuple[str, int, int], str]:
+    """What is in the cells of a folder's pages, by page, row and column from 1."""
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as stream:
+        return {(r["page"], int(r["row"]) + 1, int(r["col"]) + 1): r["value"] for r in csv.DictReader(stream)}
+
+
 def read_pages(folder: Path) -> tuple[list[tuple[str, str, str, float]], float]:
     """(value, truth, status, confidence) of every cell of a folder's pages that has a truth, and the seconds it took."""
-    with (folder / "truth.csv").open(newline="", encoding="utf-8") as stream:
-        truth = {(r["page"], int(r["row"]) + 1, int(r["col"]) + 1): r["value"] for r in csv.DictReader(stream)}
+    truth = truth_of(folder)
     cells, seconds = [], 0.0
     for name in sorted({page for page, _, _ in truth}):
         started = time.process_time()
@@ -176,17 +202,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("PIPELINE_DATA"))
     parser.add_argument("--strings", type=int, default=1500)
     parser.add_argument("--sheets", type=int, default=60)
-    parser.add_argument("--only", default="strings,amounts,sheets,pages")
+    parser.add_argument("--only", default="strings,amounts,cells,sheets,pages")
     options = parser.parse_args()
     if options.data is None:
         parser.error("say with --data or PIPELINE_DATA where the data are")
     parts, kit = options.only.split(","), kit_of(Settings())
     head = ("", "numbers", "digit by digit %", "in one sweep %", "both %")
-    for part in ("strings", "amounts"):
-        if part not in parts:
-            continue
-        found = list(strings(options.data, options.strings, kit) if part == "strings" else amounts(options.data, kit))
-        print(f"\n## {part}\n\n{table(head, shares(found) if part == 'strings' else shares(found)[:1])}\n")
+    lone = {
+        "strings": lambda: strings(options.data, options.strings, kit),
+        "amounts": lambda: amounts(options.data, kit),
+        "cells": lambda: cells(options.data, kit),
+    }
+    for part in (part for part in lone if part in parts):
+        found = list(lone[part]())
+        print(f"\n## {part}\n\n{table(head, shares(found)[:1] if part == 'amounts' else shares(found))}\n")
         print(honesty([f.reading.confidence for f in found], [f.right for f in found]), flush=True)
         if part == "amounts":
             print("\nmisses: " + ", ".join(f"{f.group.split()[1]} {f.reading.text}" for f in found if not f.right))
@@ -198,7 +227,7 @@ def main() -> None:
             f"\n## sheets\n\n{len(good)} cells, {100 * good.mean():.2f} % exact\n\n{honesty(sure, (good > 0).tolist())}",
             flush=True,
         )
-    for name in ("marksheets_ames", "tableqcr") if "pages" in parts else ():
+    for name in PAGES if "pages" in parts else ():
         print(f"\n## {name}\n\n{page_report(options.data / 'pages' / name)}", flush=True)
 
 
