@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gc
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,6 +46,7 @@ def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
 
         with reported(paths[0]):  # openpyxl writes temporary files of its own
             write_workbook(workbook, survey, spool, hashed.edition)
+    gc.collect()  # openpyxl's books and sheets hold each other, and a watcher writes them for months
     return Written(readings_csv=str(paths[2]), table_csv=str(paths[1]), workbook=str(paths[0]))
 
 
