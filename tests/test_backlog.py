@@ -17,7 +17,7 @@ from pipeline.jobs import Summary
 from pipeline.lock import only_one
 from pipeline.records import Written
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, Tell
 from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
 
 Run = Callable[..., Summary]
@@ -242,9 +242,9 @@ def test_an_interrupted_scan_that_then_vanishes_leaves_nothing(run: Run) -> None
 def test_a_file_changed_while_it_waits_is_recorded_as_it_was_read(run: Run) -> None:
     put(a_png="1")
 
-    def edit(task: Task) -> Answer:
+    def edit(task: Task, tell: Tell) -> Answer:
         put(a_png="2")
-        return read_text(task)
+        return read_text(task, tell)
 
     run(make_engine=lambda settings: SerialEngine(settings, edit, no_start))
     assert out()["scans/a.png"][2] == "2"

@@ -19,7 +19,7 @@ from pipeline.jobs import Summary
 from pipeline.journal import Journal
 from pipeline.records import Written
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, Tell
 from tests.intake.watching import until, watching
 from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
 
@@ -93,7 +93,7 @@ def test_a_burst_with_slow_writers_comes_out_once(settings: Settings, poll: bool
 def test_the_workbook_is_there_soon_after_the_last_scan(settings: Settings) -> None:
     with watching(settings):
         (settings.inbox / "9B" / "a.png").write_text("1")
-        until((settings.outbox / "9B.csv").exists, 5.0)
+        until((settings.outbox / "9B.csv").exists)
         assert list(rows(settings.outbox, "9B")) == ["9B/a.png"]
 
 
@@ -102,9 +102,9 @@ def test_a_file_changed_while_it_is_read_is_read_again(settings: Settings) -> No
     path.write_text("first")
     edits = iter([lambda: path.write_text("and more pages")])
 
-    def read_edited(task: Task) -> Answer:
+    def read_edited(task: Task, tell: Tell) -> Answer:
         next(edits, lambda: 0)()
-        return read_text(task)
+        return read_text(task, tell)
 
     once(settings, make_engine=lambda settings: SerialEngine(settings, read_edited, no_start))
     assert rows(settings.outbox, "9B") == {"9B/a.png": ("done", "", "and more pages")}
@@ -116,8 +116,8 @@ def test_a_file_changed_just_after_it_was_read_is_read_again(settings: Settings)
     path.write_text("first")
     edits = iter([lambda: path.write_text("and more pages")])
 
-    def edit_read(task: Task) -> Answer:
-        answer = read_text(task)
+    def edit_read(task: Task, tell: Tell) -> Answer:
+        answer = read_text(task, tell)
         next(edits, lambda: 0)()
         return answer
 
@@ -129,11 +129,11 @@ def test_a_file_that_vanishes_while_it_is_read_leaves_nothing(settings: Settings
     path = settings.inbox / "9B" / "a.png"
     path.write_text("first")
 
-    def read_gone(task: Task) -> Answer:
+    def read_gone(task: Task, tell: Tell) -> Answer:
         path.unlink()
         from pipeline.worker import read_task
 
-        return read_task(task)
+        return read_task(task, tell)
 
     assert once(settings, make_engine=lambda settings: SerialEngine(settings, read_gone, no_start)) == ()
     with Journal(settings.state_folder) as journal:
@@ -214,7 +214,7 @@ def test_a_signal_finishes_what_is_in_hand(settings: Settings, tmp_path: Path, n
     with Journal(settings.state_folder) as journal:
         until(lambda: bool(journal.scans(settings.inbox.resolve(), "reading")))
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "clean\n")
     assert rows(settings.outbox, "9B")["9B/a.png"] == ("done", "", "slow slow slow slow")
     assert tree(settings.inbox).keys() == {"processed/9B/a.png"}
