@@ -300,15 +300,18 @@ class Journal:
         rows = self._database.query("SELECT file FROM scans WHERE job = ? AND outcome NOT NULL", job)
         return [file for (file,) in rows]
 
-    def workbook(self, job: str) -> str:
-        """SHA-256 of the job's workbook as it was last written; empty if it was not."""
-        found = self._database.query("SELECT workbook FROM jobs WHERE job = ?", job)
-        return str(found[0][0]) if found else ""
+    def workbooks(self, job: str) -> frozenset[str]:
+        """SHA-256 of the job's workbook as we know it; none if it was never written.
 
-    def has_workbook(self, job: str, sha256: str) -> None:
-        """The job's workbook has been written, with that content."""
+        Two, if it was about to be written, and it is not known how that went.
+        """
+        found = self._database.query("SELECT workbook FROM jobs WHERE job = ?", job)
+        return frozenset(str(found[0][0]).split()) if found else frozenset()
+
+    def has_workbook(self, job: str, *sha256: str) -> None:
+        """The job's workbook is what we have written or taken in, with that content, or one of these."""
         with self._database.transaction():
-            self._database.change("UPDATE jobs SET workbook = ? WHERE job = ?", sha256, job)
+            self._database.change("UPDATE jobs SET workbook = ? WHERE job = ?", " ".join(sha256), job)
 
     # -- underneath
 

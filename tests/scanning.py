@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.engine import Engine, PoolEngine, SerialEngine
 from pipeline.files import write_atomically
 from pipeline.intake.service import INBOX_LOCK
+from pipeline.jobs import Announce
 from pipeline.records import Box, CellReading, Failure, PageResult, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task, Tell
@@ -55,7 +56,7 @@ def pool(settings: Settings) -> Engine:
     return PoolEngine(settings, read_text, no_start)
 
 
-def write_plainly(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
+def write_plainly(job: str, scans: Iterable[ScanEntry], outbox: Path, announce: Announce) -> Written:
     """A Writer of one small CSV: file, outcome, message, and what the cells say."""
     path = outbox / f"{job}.csv"
     outbox.mkdir(exist_ok=True)

@@ -209,7 +209,7 @@ def test_same_name_typed_in_two_places(run: Run, tmp_path: Path, monkeypatch: py
 def test_what_a_crash_left_is_read_the_next_time(run: Run) -> None:
     put(a_png="1", b_png="2", c_png="3")
 
-    def crash(job: str, scans: object, outbox: Path) -> Written:
+    def crash(job: str, scans: object, outbox: Path, announce: object) -> Written:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -261,7 +261,7 @@ def test_one_run_of_a_job_at_a_time(run: Run) -> None:
 def test_an_output_that_cannot_be_written_keeps_the_readings(run: Run) -> None:
     put(a_png="1")
 
-    def full(job: str, scans: object, outbox: Path) -> Written:
+    def full(job: str, scans: object, outbox: Path, announce: object) -> Written:
         raise OutputError("No space left")
 
     with pytest.raises(OutputError):

@@ -151,7 +151,7 @@ def test_a_killed_worker_rejects_its_scan_and_no_other(settings: Settings) -> No
 def test_spreadsheets_that_could_not_be_written_are_written_at_the_next_start(settings: Settings) -> None:
     (settings.inbox / "9B" / "a.png").write_text("1")
 
-    def locked(job: str, scans: object, outbox: Path) -> Written:
+    def locked(job: str, scans: object, outbox: Path, announce: object) -> Written:
         raise OutputError("9B.xlsx is open in another program")
 
     with pytest.raises(OutputError):
