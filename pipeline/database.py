@@ -60,6 +60,11 @@ class Database:
         with self.reported():
             return self._connection.execute(statement, values).fetchall()
 
+    def each(self, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a SELECT, one at a time."""
+        with self.reported():
+            yield from self._connection.execute(statement, values)
+
     def change(self, statement: str, *values: object) -> int:
         """Run one change; returns the id of the row, where it inserted one."""
         with self.reported():

@@ -127,9 +127,17 @@ class Journal:
         where = f"root = ? AND state IN ({marks}) AND job = coalesce(?, job) AND holder = coalesce(?, holder) ORDER BY id"
         return self._many(where, os.fsencode(root), *states, job, holder)
 
-    def filed_since(self, root: Path, moment: float) -> list[Scan]:
-        """The scans from a folder whose originals have been filed, and that were read after a moment, in seconds since 1970."""
-        return self._many("root = ? AND finished > ? AND state = 'filed' ORDER BY id", os.fsencode(root), moment)
+    def filed_since(self, root: Path, moment: float) -> Iterator[tuple[Path, Stamp]]:
+        """Where the originals of the scans from a folder have been filed that were read after a moment, in seconds since 1970.
+
+        One at a time, for there may be thousands.
+        """
+        found = self._database.each(
+            "SELECT source, size, mtime_ns FROM scans WHERE root = ? AND finished > ? AND state = 'filed'",
+            *(os.fsencode(root), moment),
+        )
+        for source, size, mtime_ns in found:
+            yield Path(os.fsdecode(source)), Stamp(size, mtime_ns)
 
     # -- changing them
 

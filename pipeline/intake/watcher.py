@@ -205,7 +205,7 @@ class Watcher:
         """Look after what events say nothing of."""
         self._file_rest()
         filed = self._journal.filed_since(self._inbox.root, time.time() - _FOLLOWED)
-        self._written_to = {scan.source for scan in filed if stamp_of(scan.source) not in (None, scan.stamp)}
+        self._written_to = {source for source, stamp in filed if stamp_of(source) not in (None, stamp)}
 
     def _wait(self) -> None:
         """Until something happens or is due."""
