@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,18 @@ def test_a_burst_with_slow_writers_comes_out_once(settings: Settings, poll: bool
     assert {file: cells for file, (_, _, cells) in rows(settings.outbox, "9B").items()} == {
         f"9B/{name}": " ".join(texts[name].splitlines()) for name in names
     }
+
+
+def test_what_is_not_opened_is_told_once(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    (settings.inbox / "9B" / "a.png").symlink_to("/etc/passwd")
+    with caplog.at_level(logging.WARNING), watching(replace(settings, sweep=0.1)):
+        for number in range(3):
+            (settings.inbox / "9B" / f"{number}.png").write_text(f"{number}")
+            until((settings.inbox / "processed" / "9B" / f"{number}.png").exists)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{settings.inbox.resolve()}/9B/a.png: a symbolic link, left where it is"
+    ]
+    assert (settings.inbox / "9B" / "a.png").is_symlink()
 
 
 def test_the_workbook_is_there_soon_after_the_last_scan(settings: Settings) -> None:
@@ -181,6 +195,7 @@ def test_folders_within_each_other_are_refused(tmp_path: Path, outbox: str) -> N
 
 
 SCRIPT = """
+from dataclasses import replace
 from pathlib import Path
 from pipeline.intake import watch
 from pipeline.settings import Settings
