@@ -183,6 +183,8 @@ def test_a_job_needs_a_name_for_files(run: Run, job: str) -> None:
 def test_output_inside_the_input_is_refused(run: Run, output: str) -> None:
     with pytest.raises(UsageError, match="inside"):
         run_batch(Path("scans"), Settings(outbox=Path(output)), make_engine=serial)
+    with pytest.raises(UsageError, match="inside"):
+        run(trace=Path(output))
     assert tree(Path("scans")) == {}
 
 

@@ -249,7 +249,7 @@ def test_sighup_takes_up_new_settings_and_keeps_the_old_ones_if_they_are_wrong(s
     assert {one.inbox for one in made} == {settings.inbox}
 
 
-@pytest.mark.parametrize("what", ["outbox", "state", "forms", "model"])
+@pytest.mark.parametrize("what", ["outbox", "state", "forms", "model", "metrics"])
 def test_nothing_that_counts_may_be_inside_the_inbox(tmp_path: Path, what: str) -> None:
     settings = Settings(inbox=tmp_path / "inbox", outbox=tmp_path / "out")
     check_folders(settings)
