@@ -54,8 +54,9 @@ def run_batch(
     """
     root = batch.resolve()
     name = checked_job(root.name if job is None else job)
-    for folder, what in ((settings.outbox, "output folder"), (settings.state_folder, "state folder")):
-        refuse_nested(folder, root, f"The {what} {folder} is inside the batch {batch}")
+    for folder, what in ((settings.outbox, "output folder"), (settings.state_folder, "state folder"), (trace, "trace folder")):
+        if folder is not None:
+            refuse_nested(folder, root, f"The {what} {folder} is inside the batch {batch}")
     found = find(batch)
     with (
         only_one(settings.state_folder / f"{name}.run.lock", f"A run of job {name}"),

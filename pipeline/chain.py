@@ -84,11 +84,16 @@ def run_chain(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
     return replace(result, seconds=seconds)
 
 
-def read_scan(data: bytes, settings: Settings | None = None, trace: Path | None = None) -> ScanResult:
+def read_scan(
+    data: bytes,
+    settings: Settings | None = None,
+    trace: Path | None = None,
+    tell: Callable[[], None] = lambda: None,
+) -> ScanResult:
     """The bytes of a scan to readings, page by page. A page that can't be decoded ends the scan; those before it count.
 
-    Raises ModelError if the model can't be loaded, FormError if a form is wrong; what is wrong with the scan itself is in the
-    result.
+    `tell` is called after each page. Raises ModelError if the model can't be loaded, FormError if a form is wrong; what is
+    wrong with the scan itself is in the result.
     """
     settings = settings or Settings()
     kit = kit_of(settings)
@@ -96,6 +101,7 @@ def read_scan(data: bytes, settings: Settings | None = None, trace: Path | None 
     try:
         for page in decode(data, settings):
             pages.append(read_page(page, kit, trace))
+            tell()
     except ScanError as error:
         return ScanResult(tuple(pages), Failure(type(error).__name__, error.message, error.remedy))
     return ScanResult(tuple(pages))

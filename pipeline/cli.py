@@ -16,6 +16,7 @@ from pipeline.commands.common import FOLDER, data_option, on_one_thread
 from pipeline.commands.forms import print_form
 from pipeline.commands.learning import learn
 from pipeline.errors import EXIT_CODES, PipelineError, ScanError, UsageError
+from pipeline.folders import line_safe
 from pipeline.logs import log_to_stderr
 from pipeline.operate.commands import COMMANDS, read_again
 from pipeline.settings import Settings, load_settings
@@ -190,7 +191,7 @@ form.add_command(print_form)
 @click.pass_obj
 def read(config: Path | None, /, images: tuple[Path, ...], save: Path | None, no_save: bool) -> None:
     """Read one number, or one digit, per image; prints path, value and confidence."""
-    from pipeline.report import append_values, line_safe
+    from pipeline.report import append_values
 
     if save and no_save:
         raise UsageError("--save and --no-save exclude each other")

@@ -91,7 +91,7 @@ def may_overwrite(journal: Journal, job: str, workbook: Path, settings: Settings
     if is_open(workbook):
         return Taken(refusal=f"{workbook.name} is open in another program")
     try:
-        if sha256_of(workbook) == journal.workbook(job):
+        if sha256_of(workbook) in journal.workbooks(job):
             return Taken()
         return take_edits(journal, job, workbook, settings)
     except (UsageError, OSError) as error:

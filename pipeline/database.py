@@ -18,6 +18,8 @@ _MAY_PASS = frozenset(
 )
 _BUSY_SECONDS = 30.0
 _BUSY_PAUSE = 0.02
+#: What a connection keeps in memory of the file. The system's cache has the rest, and gives it back when others need room.
+_CACHE_KB = 512
 
 
 class Database:
@@ -50,12 +52,18 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA synchronous = FULL")  # what is committed is on the disk
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         return connection
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a SELECT."""
         with self.reported():
             return self._connection.execute(statement, values).fetchall()
+
+    def each(self, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a SELECT, one at a time."""
+        with self.reported():
+            yield from self._connection.execute(statement, values)
 
     def change(self, statement: str, *values: object) -> int:
         """Run one change; returns the id of the row, where it inserted one."""

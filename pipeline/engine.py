@@ -19,12 +19,25 @@ from typing import Protocol, Self
 
 from pipeline.errors import EngineError, WorkerDied
 from pipeline.settings import Settings
-from pipeline.worker import NOT_FOR_WORKERS, Answer, CannotStart, Start, Task, Work, failed, guarded, read_task, serve, warm_up
+from pipeline.worker import (
+    NOT_FOR_WORKERS,
+    Answer,
+    CannotStart,
+    Start,
+    Task,
+    Work,
+    failed,
+    guarded,
+    read_task,
+    serve,
+    warm_up,
+)
 
 #: Each process computes on one core; two thread pools in each of them would only get in each other's way.
 CHILD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 _MOST_FALSE_STARTS = 3  # workers that die in a row before they have started
+_STARTING_SECONDS = 300.0  # for a worker to load the models, on the busiest of machines
 _LEAVING_SECONDS = 60.0  # for a worker to finish the scan in its hands
 
 
@@ -100,7 +113,7 @@ class SerialEngine(_Closing):
         if not self._started:
             self._start(self._settings)
             self._started = True
-        return [guarded(self._work, self._tasks.popleft())] if self._tasks else []
+        return [guarded(self._work, self._tasks.popleft(), lambda: None)] if self._tasks else []
 
     def close(self, kill: bool = False) -> None:
         self._tasks.clear()
@@ -124,6 +137,7 @@ class _Worker:
         self.process = context.Process(target=serve, args=(receiver, sender, work, start, settings), name="pipeline-worker")
         self.has_started = False
         self.job: _Job | None = None
+        self.heard = time.monotonic()  # when it last gave a sign of life, or was given a task
         with _for_children():
             self.process.start()
         receiver.close()  # ours; when the process ends, however it ends, the last other end of `answers` is closed
@@ -131,13 +145,14 @@ class _Worker:
 
     def give(self, job: _Job) -> None:
         """Have a task worked on. A worker that has died takes it too: `next_answer` finds that out."""
-        self.job = job
+        self.job, self.heard = job, time.monotonic()
         with suppress(OSError):
             self._tasks.send(job.task)
 
     def next_answer(self) -> Answer | CannotStart | None:
-        """What it says next; None is that it has started. Raises EOFError or OSError if it has died."""
+        """What it says next; None: it has started, or read a page. Raises EOFError or OSError if it has died."""
         said: Answer | CannotStart | None = self.answers.recv()
+        self.heard = time.monotonic()
         return said
 
     def close(self, kill: bool) -> None:
@@ -154,7 +169,10 @@ class _Worker:
 
 
 class PoolEngine(_Closing):
-    """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but the one that killed it twice."""
+    """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but the one that killed it twice.
+
+    One that is silent for `settings.page_seconds` with a scan in its hands, hung in whatever it is, is killed.
+    """
 
     def __init__(self, settings: Settings, work: Work = read_task, start: Start = warm_up) -> None:
         self._settings, self._work, self._start = settings, work, start
@@ -210,7 +228,9 @@ class PoolEngine(_Closing):
     def _gather(self, timeout: float | None) -> list[Answer]:
         """What the workers have to say; waits for the first of them. May be nothing, though there was something to hear."""
         answers = []
-        speaking = wait([worker.answers for worker in self._workers], timeout)
+        until_late = min((self._patience(worker) for worker in self._workers if worker.job), default=None)
+        waits = [seconds for seconds in (timeout, until_late) if seconds is not None]
+        speaking = wait([worker.answers for worker in self._workers], max(0.0, min(waits)) if waits else None)
         for worker in [worker for worker in self._workers if worker.answers in speaking]:
             try:
                 said = worker.next_answer()
@@ -224,10 +244,25 @@ class PoolEngine(_Closing):
             else:
                 worker.job = None
                 answers.append(said)
+        for worker in [worker for worker in self._workers if worker.job and worker.answers not in speaking]:
+            if self._patience(worker) <= 0:
+                answers += self._buried(worker, is_late=True)
         return answers
 
-    def _buried(self, worker: _Worker) -> list[Answer]:
-        """A worker has died. The scan in its hands is tried once more; at its second death that scan's answer is WorkerDied."""
+    def _too_late(self) -> WorkerDied:
+        seconds = self._settings.page_seconds
+        return WorkerDied(
+            f"The process that read the scan was killed, twice: a page took longer than {seconds:g} s",
+            "Scan it again, or allow more time: page_seconds in config/pipeline.toml.",
+        )
+
+    def _patience(self, worker: _Worker) -> float:
+        """Seconds until a worker is taken for hung."""
+        allowed = self._settings.page_seconds if worker.has_started else _STARTING_SECONDS
+        return worker.heard + allowed - time.monotonic()
+
+    def _buried(self, worker: _Worker, is_late: bool = False) -> list[Answer]:
+        """A worker has died, or is to: it is late. The scan in its hands is tried once more, but not after its second death."""
         self._workers.remove(worker)
         worker.close(kill=True)
         if not worker.has_started:  # no scan's fault
@@ -240,7 +275,11 @@ class PoolEngine(_Closing):
         if worker.has_started:
             job.deaths += 1
         if job.deaths >= 2:
-            return [failed(job.task, WorkerDied("The process that read the scan was killed, twice"))]
+            return [
+                failed(
+                    job.task, self._too_late() if is_late else WorkerDied("The process that read the scan was killed, twice")
+                )
+            ]
         self._waiting.appendleft(job)
         return []
 

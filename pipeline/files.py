@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -43,10 +43,13 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def atomic_files(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
+def atomic_files(
+    paths: Sequence[Path], complete: Callable[[list[Path]], None] = lambda files: None
+) -> Iterator[list[BinaryIO]]:
     """Like atomic_file, for files that belong together: none is replaced before all are complete and on the disk.
 
-    They are replaced in the order given, so name first the one that another program is most likely to hold open.
+    They are replaced in the order given, so name first the one that another program is most likely to hold open. Before, the
+    complete files, which still have other names, are shown to `complete`.
     """
     with ExitStack() as cleanup:
         streams = [cleanup.enter_context(_temporary(path)) for path in paths]
@@ -56,6 +59,7 @@ def atomic_files(paths: Sequence[Path]) -> Iterator[list[BinaryIO]]:
                 stream.flush()
                 os.fsync(stream.fileno())
                 stream.close()  # Windows renames no open file
+        complete([temporary for _, temporary in streams])
         for path, (_, temporary) in zip(paths, streams, strict=True):
             with reported(path):
                 temporary.replace(path)

@@ -24,6 +24,11 @@ _PDF_HEADER_WITHIN = 1024  # readers allow that much rubbish before %PDF-
 #: What file managers, shares and office programs leave behind. Names are compared in lower case.
 _CLUTTER = (".*", "~$*", "@eadir", "thumbs.db", "desktop.ini")
 
+_LINE_BREAKS, _TURNS = (0x2028, 0x2029), (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_NO_TEXT = (*range(0xD800, 0xDC80), *range(0xDD00, 0xE000))  # surrogates, but for those that stand for bytes of a name
+_ESCAPES: dict[int, str] = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_ESCAPES |= {code: f"\\u{code:04x}" for code in (*_LINE_BREAKS, *_TURNS, *_NO_TEXT)} | {9: "\\t", 10: "\\n", 13: "\\r"}
+
 
 class Stamp(NamedTuple):
     """What tells, without reading it, that a file was changed: its size in bytes and its time."""
@@ -163,3 +168,11 @@ def refuse_nested(inner: Path, outer: Path, message: str) -> None:
 def shown(path: Path | str) -> str:
     """A path as text that every terminal, database and spreadsheet takes: bytes that are no UTF-8 appear as \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def line_safe(text: Path | str) -> str:
+    """A path, or a text with one in it, on one line and in one field of it.
+
+    What would end the line, command the terminal or turn the text around appears as an escape: names are chosen by anybody.
+    """
+    return shown(str(text).translate(_ESCAPES))

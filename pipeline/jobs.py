@@ -21,8 +21,10 @@ from pipeline.records import Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task
 
+#: Told the SHA-256 of a workbook before that is put in its place.
+Announce = Callable[[str], None]
 #: Writes a job's spreadsheets into a folder; `export`, unless a test says otherwise.
-Writer = Callable[[str, Iterable[ScanEntry], Path], Written]
+Writer = Callable[[str, Iterable[ScanEntry], Path, Announce], Written]
 
 _JOB_BYTES = 200  # of the 255 that a file name may have; endings are added to it
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
@@ -131,11 +133,11 @@ class Summary:
     outdated: int = 0  # of the unchanged, read by another model or form, or with other settings
 
 
-def export(job: str, entries: Iterable[ScanEntry], outbox: Path) -> Written:
+def export(job: str, entries: Iterable[ScanEntry], outbox: Path, announce: Announce) -> Written:
     """The usual Writer. Raises OutputError."""
     from pipeline.export import write_job  # loads much, and only when something is written
 
-    return write_job(job, entries, outbox)
+    return write_job(job, entries, outbox, announce)
 
 
 def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: Writer = export) -> Written:
@@ -155,14 +157,27 @@ def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: W
         if taken[1].refusal:
             raise OutputError(f"{taken[1].refusal}, and so is {job}.xlsx")
     version = journal.version(job)  # before the entries are read: what comes in between is for the next time
-    written = writer(name, journal.entries(job), outbox)
+    there = _digests(outbox / f"{name}.xlsx")
+    new: list[str] = []
+
+    def announce(sha256: str) -> None:
+        """Whatever happens while the files are replaced, the workbook is ours, and not one that somebody has changed."""
+        new[:] = [sha256]
+        journal.has_workbook(job, *there, sha256)
+
+    written = writer(name, journal.entries(job), outbox, announce)
     journal.written(job, version)
-    with suppress(OSError):
-        journal.has_workbook(job, sha256_of(Path(written.workbook)))
+    journal.has_workbook(job, *new)
     if name == job and not taken[1].refusal:
         for suffix in (".xlsx", ".csv", ".readings.csv"):  # what they held is in the journal, and in the new ones
             (outbox / f"{beside}{suffix}").unlink(missing_ok=True)
     return replace(written, notes=tuple(notes))
+
+
+def _digests(workbook: Path) -> list[str]:
+    with suppress(OSError):
+        return [sha256_of(workbook)]
+    return []
 
 
 def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple[Taken, Written]:

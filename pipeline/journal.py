@@ -127,9 +127,17 @@ class Journal:
         where = f"root = ? AND state IN ({marks}) AND job = coalesce(?, job) AND holder = coalesce(?, holder) ORDER BY id"
         return self._many(where, os.fsencode(root), *states, job, holder)
 
-    def filed_since(self, root: Path, moment: float) -> list[Scan]:
-        """The scans from a folder whose originals have been filed, and that were read after a moment, in seconds since 1970."""
-        return self._many("root = ? AND finished > ? AND state = 'filed' ORDER BY id", os.fsencode(root), moment)
+    def filed_since(self, root: Path, moment: float) -> Iterator[tuple[Path, Stamp]]:
+        """Where the originals of the scans from a folder have been filed that were read after a moment, in seconds since 1970.
+
+        One at a time, for there may be thousands.
+        """
+        found = self._database.each(
+            "SELECT source, size, mtime_ns FROM scans WHERE root = ? AND finished > ? AND state = 'filed'",
+            *(os.fsencode(root), moment),
+        )
+        for source, size, mtime_ns in found:
+            yield Path(os.fsdecode(source)), Stamp(size, mtime_ns)
 
     # -- changing them
 
@@ -300,15 +308,18 @@ class Journal:
         rows = self._database.query("SELECT file FROM scans WHERE job = ? AND outcome NOT NULL", job)
         return [file for (file,) in rows]
 
-    def workbook(self, job: str) -> str:
-        """SHA-256 of the job's workbook as it was last written; empty if it was not."""
-        found = self._database.query("SELECT workbook FROM jobs WHERE job = ?", job)
-        return str(found[0][0]) if found else ""
+    def workbooks(self, job: str) -> frozenset[str]:
+        """SHA-256 of the job's workbook as we know it; none if it was never written.
 
-    def has_workbook(self, job: str, sha256: str) -> None:
-        """The job's workbook has been written, with that content."""
+        Two, if it was about to be written, and it is not known how that went.
+        """
+        found = self._database.query("SELECT workbook FROM jobs WHERE job = ?", job)
+        return frozenset(str(found[0][0]).split()) if found else frozenset()
+
+    def has_workbook(self, job: str, *sha256: str) -> None:
+        """The job's workbook is what we have written or taken in, with that content, or one of these."""
         with self._database.transaction():
-            self._database.change("UPDATE jobs SET workbook = ? WHERE job = ?", sha256, job)
+            self._database.change("UPDATE jobs SET workbook = ? WHERE job = ?", " ".join(sha256), job)
 
     # -- underneath
 

@@ -7,6 +7,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from pipeline.folders import line_safe
+
 #: What a line about a scan has beside its message: `extra` of the logging calls.
 FIELDS = ("scan", "job", "outcome", "sha256")
 
@@ -21,6 +23,10 @@ class TextLines(logging.Formatter):
         """The line."""
         scan = getattr(record, "scan", None)
         return super().format(record) + (f" [scan {scan}]" if scan is not None else "")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own
+        """The line without a trace, and a line whatever a file is called."""
+        return line_safe(super().formatMessage(record))
 
 
 class JsonLines(logging.Formatter):

@@ -14,7 +14,7 @@ import click
 
 from pipeline.corrections import Taken
 from pipeline.errors import OutputError
-from pipeline.folders import shown
+from pipeline.folders import line_safe, shown
 from pipeline.jobs import Summary
 from pipeline.records import Written
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class Progress:
@@ -130,11 +129,6 @@ def _extras(summary: Summary) -> list[tuple[int, str]]:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def line_safe(path: Path | str) -> str:
-    """A path on one line of text and in one of its fields."""
-    return shown(path).translate(_ESCAPES)
 
 
 def append_values(file: Path, values: Sequence[tuple[Path, str]]) -> None:

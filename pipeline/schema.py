@@ -71,7 +71,7 @@ MIGRATIONS = (
         """,
     ),
     (
-        "ALTER TABLE jobs ADD COLUMN workbook TEXT NOT NULL DEFAULT ''",  # SHA-256 of the workbook last written
+        "ALTER TABLE jobs ADD COLUMN workbook TEXT NOT NULL DEFAULT ''",  # SHA-256 of the workbook; two while it is replaced
         "ALTER TABLE pages ADD COLUMN tables TEXT NOT NULL DEFAULT '[]'",  # JSON: forms, rules and sums
         "ALTER TABLE readings ADD COLUMN kind TEXT NOT NULL DEFAULT 'number'",
         "ALTER TABLE readings ADD COLUMN candidates TEXT NOT NULL DEFAULT '[]'",  # JSON: values and probabilities

@@ -33,6 +33,7 @@ class Settings:
     leave: float = _setting(60.0, "watch", least=0.0)
     metrics: Path | None = _setting(None, "watch")
     workers: int = _setting(0, "engine", least=0)
+    page_seconds: float = _setting(600.0, "engine", least=0.1)
     max_bytes: int = _setting(1_000_000_000, "limits", least=1)
     max_pixels: int = _setting(120_000_000, "limits", least=1)
     max_page_bytes: int = _setting(1_000_000_000, "limits", least=1)

@@ -40,12 +40,14 @@ class Answer:
     is_out_of_reach: bool = False
 
 
+#: Called by a task's work after each page: it goes on.
+Tell = Callable[[], None]
 #: A task's work, and what a process does once before its first task. Functions of a module, so that they can be sent to one.
-Work = Callable[[Task], Answer]
+Work = Callable[[Task, Tell], Answer]
 Start = Callable[[Settings], None]
 
 
-def read_task(task: Task) -> Answer:
+def read_task(task: Task, tell: Tell) -> Answer:
     """The work of a worker: read the file, then run the chain on its bytes."""
     from pipeline.chain import read_scan
 
@@ -59,7 +61,7 @@ def read_task(task: Task) -> Answer:
             data = stream.read()
     except OSError as error:
         return Answer(task, "", ScanResult((), unreadable(error)), is_out_of_reach=True)
-    return Answer(task, hashlib.sha256(data).hexdigest(), read_scan(data, task.settings, task.trace))
+    return Answer(task, hashlib.sha256(data).hexdigest(), read_scan(data, task.settings, task.trace, tell))
 
 
 def warm_up(settings: Settings) -> None:
@@ -91,9 +93,10 @@ NOT_FOR_WORKERS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def serve(tasks: Connection, answers: Connection, work: Work, start: Start, settings: Settings) -> None:
-    """What a worker does from its start to its end: says None, or why it can't start, then answers task after task.
+    """What a worker does from its start to its end: says that it has started, or why it can't, then answers task after task.
 
-    It ends when the parent closes its end of a pipe, as it does by ending, however it ends.
+    None is a sign of life, when it has started and after each page. It ends when the parent closes its end of a pipe, as it
+    does by ending, however it ends.
     """
     for name in NOT_FOR_WORKERS:
         if hasattr(signal, name):
@@ -107,7 +110,7 @@ def serve(tasks: Connection, answers: Connection, work: Work, start: Start, sett
         answers.send(None)
         while True:
             task = tasks.recv()
-            answer = guarded(work, task)
+            answer = guarded(work, task, lambda: answers.send(None))
             try:
                 answers.send(answer)
             except (EOFError, OSError):
@@ -116,10 +119,10 @@ def serve(tasks: Connection, answers: Connection, work: Work, start: Start, sett
                 answers.send(failed(task, error))
 
 
-def guarded(work: Work, task: Task) -> Answer:
+def guarded(work: Work, task: Task, tell: Tell) -> Answer:
     """The work's answer; an error in it becomes one too."""
     try:
-        return work(task)
+        return work(task, tell)
     except Exception as error:  # whatever it is, it must not stop the batch
         return failed(task, error)
 

@@ -101,10 +101,13 @@ class Accounts:
         for content in contents:
             is_good = not content.endswith(("bad", "die"))
             in_processed, in_rejected = found[PROCESSED, job, content], found[REJECTED, job, content]
+            twins = found[DUPLICATES, job, content]  # of a bad one: came while that was in a worker's hands
             if is_good and (read[content] != 1 or in_processed != 1):
                 wrong.append(f"{job} {content!r}: {read[content]} readings, {in_processed} times in processed")
-            if not is_good and (in_processed or in_rejected != self.dropped[job, content]):
-                wrong.append(f"{job} {content!r} is bad: {in_processed} in processed, {in_rejected} in rejected")
+            if not is_good and (in_processed or not in_rejected or in_rejected + twins != self.dropped[job, content]):
+                wrong.append(
+                    f"{job} {content!r} is bad: {in_processed} in processed, {in_rejected} in rejected, {twins} beside"
+                )
         if sum(read.values()) != len([content for content in contents if not content.endswith(("bad", "die"))]):
             wrong.append(f"{job}: {sum(read.values())} scans were read")
         with (outbox / f"{job}.readings.csv").open(newline="", encoding="utf-8-sig") as stream:

@@ -8,14 +8,16 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.engine import Engine, PoolEngine, SerialEngine
 from pipeline.files import write_atomically
 from pipeline.intake.service import INBOX_LOCK
+from pipeline.jobs import Announce
 from pipeline.records import Box, CellReading, Failure, PageResult, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, Tell
 
 
 def no_start(settings: Settings) -> None:
@@ -27,7 +29,7 @@ def page(text: str, number: int = 1) -> PageResult:
     return PageResult(number, (CellReading(1, 1, 1, "C1", text, text, 0.1 + 0.2, "ok", "", Box(1, 2, 3, 4)),))
 
 
-def read_text(task: Task) -> Answer:
+def read_text(task: Task, tell: Tell) -> Answer:
     """A page for each line of the file; "bad" on it is a failure, "die" kills the worker, "slow" takes a moment."""
     data = task.path.read_bytes()
     pages, failure = [], None
@@ -40,6 +42,7 @@ def read_text(task: Task) -> Answer:
         if line == "slow":
             time.sleep(0.3)
         pages.append(page(line, number))
+        tell()
     if not data:
         failure = Failure("EmptyScan", "The file is empty", "Scan it again.")
     return Answer(task, hashlib.sha256(data).hexdigest(), ScanResult(tuple(pages), failure))
@@ -53,7 +56,7 @@ def pool(settings: Settings) -> Engine:
     return PoolEngine(settings, read_text, no_start)
 
 
-def write_plainly(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
+def write_plainly(job: str, scans: Iterable[ScanEntry], outbox: Path, announce: Announce) -> Written:
     """A Writer of one small CSV: file, outcome, message, and what the cells say."""
     path = outbox / f"{job}.csv"
     outbox.mkdir(exist_ok=True)
@@ -75,6 +78,10 @@ def rows(outbox: Path, job: str) -> dict[str, tuple[str, str, str]]:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Every file below a folder → its text; but for the lock of a watcher, which stays."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != INBOX_LOCK)
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+    """Every file below a folder → its text; but for the lock of a watcher, which stays, and for what is moved meanwhile."""
+    texts = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != INBOX_LOCK:
+            with suppress(FileNotFoundError):
+                texts[path.relative_to(folder).as_posix()] = path.read_text()
+    return texts

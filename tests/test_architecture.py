@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "commands",
         "drafts",
         "files",
+        "folders",
         "intake",
         "jobs",
         "logs",
@@ -89,7 +90,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "settings": ("errors",),
     "records": (),
     "errors": (),
-    "logs": (),
+    "logs": ("folders",),
 }
 
 #: What else may be imported, where that is kept small; the standard library always may.

@@ -17,7 +17,7 @@ from pipeline.jobs import Summary
 from pipeline.lock import only_one
 from pipeline.records import Written
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, Tell
 from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
 
 Run = Callable[..., Summary]
@@ -183,6 +183,8 @@ def test_a_job_needs_a_name_for_files(run: Run, job: str) -> None:
 def test_output_inside_the_input_is_refused(run: Run, output: str) -> None:
     with pytest.raises(UsageError, match="inside"):
         run_batch(Path("scans"), Settings(outbox=Path(output)), make_engine=serial)
+    with pytest.raises(UsageError, match="inside"):
+        run(trace=Path(output))
     assert tree(Path("scans")) == {}
 
 
@@ -209,7 +211,7 @@ def test_same_name_typed_in_two_places(run: Run, tmp_path: Path, monkeypatch: py
 def test_what_a_crash_left_is_read_the_next_time(run: Run) -> None:
     put(a_png="1", b_png="2", c_png="3")
 
-    def crash(job: str, scans: object, outbox: Path) -> Written:
+    def crash(job: str, scans: object, outbox: Path, announce: object) -> Written:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -242,9 +244,9 @@ def test_an_interrupted_scan_that_then_vanishes_leaves_nothing(run: Run) -> None
 def test_a_file_changed_while_it_waits_is_recorded_as_it_was_read(run: Run) -> None:
     put(a_png="1")
 
-    def edit(task: Task) -> Answer:
+    def edit(task: Task, tell: Tell) -> Answer:
         put(a_png="2")
-        return read_text(task)
+        return read_text(task, tell)
 
     run(make_engine=lambda settings: SerialEngine(settings, edit, no_start))
     assert out()["scans/a.png"][2] == "2"
@@ -261,7 +263,7 @@ def test_one_run_of_a_job_at_a_time(run: Run) -> None:
 def test_an_output_that_cannot_be_written_keeps_the_readings(run: Run) -> None:
     put(a_png="1")
 
-    def full(job: str, scans: object, outbox: Path) -> Written:
+    def full(job: str, scans: object, outbox: Path, announce: object) -> Written:
         raise OutputError("No space left")
 
     with pytest.raises(OutputError):

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from pipeline.arithmetic import check_page
 from pipeline.cli import cli
-from pipeline.errors import UsageError
+from pipeline.errors import OutputError, UsageError
 from pipeline.folders import Stamp
 from pipeline.jobs import Desk, accept, write_spreadsheets
 from pipeline.journal import Journal, Scan
@@ -104,6 +104,31 @@ def test_what_is_left_in_the_outbox_is_read_before_it_is_written_again(workbook:
     assert written.workbook == str(workbook)
     assert any("1 values accepted" in note for note in written.notes)
     assert (cells(settings)[3, 1].status, cells(settings)[3, 1].value) == ("blank", "")
+
+
+@pytest.mark.parametrize("fails", ["9B.csv", "9B.readings.csv"])
+def test_a_workbook_whose_csv_could_not_be_replaced_with_it_is_ours_all_the_same(
+    workbook: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Nobody has changed it, so nothing is lost by writing it anew, and no second one is put beside it."""
+    real = Path.replace
+
+    def replace_but_one(self: Path, target: Path) -> Path:
+        if Path(target).name == fails:
+            raise PermissionError(13, "Permission denied")
+        return real(self, target)
+
+    before = workbook.read_bytes()
+    with Journal(settings.state_folder) as journal:
+        other = journal.add("9B", workbook.parent, "b.png", workbook.parent / "b.png", Stamp(1, 1), "other")
+        journal.settle(journal.start(other), "done", "", [page(settings)], "other")
+        with monkeypatch.context() as patch, pytest.raises(OutputError, match=fails):
+            patch.setattr(Path, "replace", replace_but_one)
+            write_spreadsheets(journal, "9B", settings)
+        assert workbook.read_bytes() != before
+        written = write_spreadsheets(journal, "9B", settings)
+    assert (written.workbook, written.notes) == (str(workbook), ())
+    assert sorted(path.name for path in settings.outbox.glob("9B*")) == ["9B.csv", "9B.readings.csv", "9B.xlsx"]
 
 
 def test_corrections_survive_the_next_reading_of_the_scan(workbook: Path, settings: Settings) -> None:

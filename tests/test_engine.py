@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import engine
 from pipeline.engine import CHILD_ENVIRONMENT, Engine, PoolEngine, SerialEngine, run
 from pipeline.errors import EngineError, ModelError
 from pipeline.records import PageResult, ScanResult
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, Tell
 
 SETTINGS = Settings(workers=2)
 
@@ -32,7 +34,7 @@ def broken_start(settings: Settings) -> None:
     raise ModelError("digits.pkl is damaged")
 
 
-def act(task: Task) -> Answer:
+def act(task: Task, tell: Tell) -> Answer:
     """Do what the file says."""
     text = task.path.read_text()
     if text == "die":
@@ -42,6 +44,15 @@ def act(task: Task) -> Answer:
         os.kill(os.getpid(), signal.SIGKILL)
     if text == "slow":
         time.sleep(0.3)
+    if text == "hang" or (text == "hang once" and not task.path.with_suffix(".hung").exists()):
+        task.path.with_suffix(".hung").touch()
+        time.sleep(3600)
+    if text == "hang in C":
+        re.match(r"(a+)+$", 60 * "a" + "b")
+    if text == "pages":
+        for _ in range(6):
+            time.sleep(0.25)
+            tell()
     if text == "fail":
         raise ZeroDivisionError("by zero")
     if text == "unsendable":
@@ -64,17 +75,17 @@ def outcome(answer: Answer) -> str:
 @pytest.mark.parametrize("kind", [SerialEngine, PoolEngine])
 def test_every_task_is_answered_once(kind: Callable[..., Engine], tmp_path: Path) -> None:
     given = tasks(tmp_path, *(f"scan {number}" for number in range(20)), "fail")
-    with kind(SETTINGS, act, no_start) as engine:
-        answers = {answer.task.path: outcome(answer) for answer in run(engine, given)}
-        assert engine.busy == 0
+    with kind(SETTINGS, act, no_start) as pool:
+        answers = {answer.task.path: outcome(answer) for answer in run(pool, given)}
+        assert pool.busy == 0
     assert answers == {
         task.path: task.path.read_text() if "scan" in task.path.read_text() else "InternalError" for task in given
     }
 
 
 def test_an_unforeseen_error_says_what_it_was(tmp_path: Path) -> None:
-    with SerialEngine(SETTINGS, act, no_start) as engine:
-        [answer] = run(engine, tasks(tmp_path, "fail"))
+    with SerialEngine(SETTINGS, act, no_start) as pool:
+        [answer] = run(pool, tasks(tmp_path, "fail"))
     assert answer.result.failure is not None
     assert "ZeroDivisionError: by zero" in answer.result.failure.message
     assert "report" in answer.result.failure.remedy
@@ -89,27 +100,65 @@ def test_backlog_is_not_submitted_at_once(tmp_path: Path) -> None:
         for taken, task in enumerate(given, 1):  # noqa: B007
             yield task
 
-    with PoolEngine(SETTINGS, act, no_start) as engine:
-        for done, _ in enumerate(run(engine, counted()), 1):  # type: ignore[arg-type]
+    with PoolEngine(SETTINGS, act, no_start) as pool:
+        for done, _ in enumerate(run(pool, counted()), 1):  # type: ignore[arg-type]
             assert taken - done <= 2 * SETTINGS.workers + 1
 
 
 def test_killed_worker_costs_no_other_scan(tmp_path: Path) -> None:
     texts = ["a", "b", "die", "c", "die once", "d", "e", "die", "f"]
-    with PoolEngine(SETTINGS, act, no_start) as engine:
-        answers = {int(answer.task.path.stem): outcome(answer) for answer in run(engine, tasks(tmp_path, *texts))}
+    with PoolEngine(SETTINGS, act, no_start) as pool:
+        answers = {int(answer.task.path.stem): outcome(answer) for answer in run(pool, tasks(tmp_path, *texts))}
     expected = {"die": "WorkerDied"}
     assert answers == {number: expected.get(text, text) for number, text in enumerate(texts)}
 
 
 def test_worker_killed_while_idle_is_replaced(tmp_path: Path) -> None:
     first, second = tasks(tmp_path, "a", "b")
-    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as engine:
-        assert [outcome(answer) for answer in run(engine, [first])] == ["a"]
-        for worker in engine._workers:
+    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as pool:
+        assert [outcome(answer) for answer in run(pool, [first])] == ["a"]
+        for worker in pool._workers:
             worker.process.kill()
             worker.process.join()
-        assert [outcome(answer) for answer in run(engine, [second])] == ["b"]
+        assert [outcome(answer) for answer in run(pool, [second])] == ["b"]
+
+
+def hanging_start(settings: Settings) -> None:
+    time.sleep(3600)
+
+
+def test_a_worker_that_hangs_is_killed_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """Asleep, or in C code that lets no other thread of Python run; while scans of many pages have all the time they take."""
+    texts = ["a", "hang", "b", "hang in C", "pages", "c"]
+    with PoolEngine(replace(SETTINGS, page_seconds=0.8), act, no_start) as pool:
+        answers = {int(answer.task.path.stem): answer for answer in run(pool, tasks(tmp_path, *texts))}
+    expected = {"hang": "WorkerDied", "hang in C": "WorkerDied"}
+    assert {number: outcome(answer) for number, answer in answers.items()} == {
+        number: expected.get(text, text) for number, text in enumerate(texts)
+    }
+    failure = answers[1].result.failure
+    assert failure is not None
+    assert "0.8 s" in failure.message and "page_seconds" in failure.remedy
+
+
+def test_a_worker_that_hung_once_is_no_reason_to_reject_a_scan(tmp_path: Path) -> None:
+    with PoolEngine(replace(SETTINGS, page_seconds=0.8), act, no_start) as pool:
+        assert [outcome(answer) for answer in run(pool, tasks(tmp_path, "hang once"))] == ["hang once"]
+
+
+def test_an_answer_that_waited_longer_than_a_page_may_take_is_no_hang(tmp_path: Path) -> None:
+    """The parent had other things to do, like writing a large workbook."""
+    with PoolEngine(replace(SETTINGS, page_seconds=0.8, workers=1), act, no_start) as pool:
+        [task] = tasks(tmp_path, "pages")
+        pool.submit(task)
+        time.sleep(4.0)
+        assert [outcome(answer) for answer in pool.poll()] == ["pages"]
+
+
+def test_workers_that_hang_at_their_start_are_no_scans_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_STARTING_SECONDS", 0.5)
+    with pytest.raises(EngineError, match="as soon as they start"), PoolEngine(SETTINGS, act, hanging_start) as pool:
+        list(run(pool, tasks(tmp_path, "a", "b")))
 
 
 def dying_start(settings: Settings) -> None:
@@ -117,19 +166,19 @@ def dying_start(settings: Settings) -> None:
 
 
 def test_workers_that_die_at_their_start_are_no_scans_fault(tmp_path: Path) -> None:
-    with PoolEngine(SETTINGS, act, dying_start) as engine, pytest.raises(EngineError, match="as soon as they start"):
-        list(run(engine, tasks(tmp_path, "a", "b")))
+    with PoolEngine(SETTINGS, act, dying_start) as pool, pytest.raises(EngineError, match="as soon as they start"):
+        list(run(pool, tasks(tmp_path, "a", "b")))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_to_all_processes_leave_workers_alone(tmp_path: Path, number: signal.Signals) -> None:
-    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as engine:
+    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as pool:
         [task] = tasks(tmp_path, "slow")
-        engine.submit(task)
-        [worker] = engine._workers
+        pool.submit(task)
+        [worker] = pool._workers
         assert worker.process.pid is not None
         os.kill(worker.process.pid, number)
-        assert [outcome(answer) for answer in engine.poll()] == ["slow"]
+        assert [outcome(answer) for answer in pool.poll()] == ["slow"]
         assert worker.process.is_alive()
 
 
@@ -171,20 +220,20 @@ def is_running(pid: int) -> bool:
 
 
 def test_answer_that_cannot_be_sent_is_a_failure(tmp_path: Path) -> None:
-    with PoolEngine(SETTINGS, act, no_start) as engine:
-        assert {outcome(answer) for answer in run(engine, tasks(tmp_path, "unsendable", "a"))} == {"InternalError", "a"}
+    with PoolEngine(SETTINGS, act, no_start) as pool:
+        assert {outcome(answer) for answer in run(pool, tasks(tmp_path, "unsendable", "a"))} == {"InternalError", "a"}
 
 
 @pytest.mark.parametrize("kind", [SerialEngine, PoolEngine])
 def test_what_concerns_all_scans_stops_the_batch(kind: Callable[..., Engine], tmp_path: Path) -> None:
-    with kind(SETTINGS, act, broken_start) as engine, pytest.raises(ModelError, match="digits"):
-        list(run(engine, tasks(tmp_path, "a", "b")))
+    with kind(SETTINGS, act, broken_start) as pool, pytest.raises(ModelError, match="digits"):
+        list(run(pool, tasks(tmp_path, "a", "b")))
 
 
 def test_workers_compute_on_one_thread_and_the_parent_is_left_alone(tmp_path: Path) -> None:
     before = dict(os.environ)
-    with PoolEngine(SETTINGS, act, no_start) as engine:
-        [answer] = run(engine, tasks(tmp_path, "environment"))
+    with PoolEngine(SETTINGS, act, no_start) as pool:
+        [answer] = run(pool, tasks(tmp_path, "environment"))
     assert outcome(answer) == "1,1,1"
     assert dict(os.environ) == before
     if hasattr(signal, "pthread_sigmask"):
@@ -192,6 +241,6 @@ def test_workers_compute_on_one_thread_and_the_parent_is_left_alone(tmp_path: Pa
 
 
 def test_poll_without_tasks_returns_at_once() -> None:
-    with PoolEngine(SETTINGS, act, no_start) as engine:
-        assert engine.poll() == []
-        assert engine.room == 2 * SETTINGS.workers
+    with PoolEngine(SETTINGS, act, no_start) as pool:
+        assert pool.poll() == []
+        assert pool.room == 2 * SETTINGS.workers

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable
+import gc
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from pipeline.export.readings import HEADER, csv_writer, write_readings
 from pipeline.export.spool import Spool
 from pipeline.export.survey import Survey
 from pipeline.files import atomic_files, remove_leftovers, reported
+from pipeline.folders import sha256_of
 from pipeline.records import ScanEntry, Written
 
 
-def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
+def write_job(
+    job: str, scans: Iterable[ScanEntry], outbox: Path, announce: Callable[[str], None] = lambda sha256: None
+) -> Written:
     """Write outbox/JOB.xlsx, JOB.csv and JOB.readings.csv, in the order of `scans`, which is gone through once.
 
-    All three are new afterwards, or, whatever goes wrong, all three are as they were. Same scans, same bytes.
+    Each is new afterwards, or, whatever goes wrong, as it was; none is replaced before all can be. Same scans, same bytes.
+    `announce` is told the SHA-256 of the workbook before that is put in its place.
 
     Raises OutputError if a file can't be written, UsageError if `job` can't be a file's name. Errors of `scans` pass through.
     """
@@ -33,7 +38,7 @@ def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
     # the workbook first: it is what people leave open, and then none must be replaced
     paths = [outbox / f"{job}{suffix}" for suffix in (".xlsx", ".csv", ".readings.csv")]
     with ExitStack() as stack:
-        workbook, table, readings = stack.enter_context(atomic_files(paths))
+        workbook, table, readings = stack.enter_context(atomic_files(paths, lambda complete: announce(sha256_of(complete[0]))))
         spool = stack.enter_context(Spool())
         hashed = Hashed(readings)
         survey = _read_once(scans, spool, hashed)
@@ -45,6 +50,7 @@ def write_job(job: str, scans: Iterable[ScanEntry], outbox: Path) -> Written:
 
         with reported(paths[0]):  # openpyxl writes temporary files of its own
             write_workbook(workbook, survey, spool, hashed.edition)
+    gc.collect()  # openpyxl's books and sheets hold each other, and a watcher writes them for months
     return Written(readings_csv=str(paths[2]), table_csv=str(paths[1]), workbook=str(paths[0]))
 
 

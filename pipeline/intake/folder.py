@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
@@ -32,9 +33,12 @@ class Inbox:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
 
-    def files(self) -> list[tuple[Path, Stamp]]:
-        """The regular files that may be scans. Raises OSError if the inbox can't be read."""
-        return list(walk(self.root, self.ignores))
+    def files(self, refuse: Callable[[Path, str], None] = lambda path, why: None) -> list[tuple[Path, Stamp]]:
+        """The regular files that may be scans. Raises OSError if the inbox can't be read.
+
+        `refuse` is told of links, devices and pipes, and of folders that can't be read, and why: nothing of them is opened.
+        """
+        return list(walk(self.root, self.ignores, refuse))
 
     def ignores(self, path: Path) -> bool:
         """Whether a file or folder of that path is none of our business."""

@@ -77,6 +77,8 @@ def check_folders(settings: Settings) -> None:
     inbox, outbox, state = settings.inbox, settings.outbox, settings.state_folder
     for inner, outer in ((outbox, inbox), (inbox, outbox), (state, inbox), (settings.forms, inbox)):
         refuse_nested(inner, outer, f"The folder {inner} is inside the folder {outer}")
+    if settings.metrics is not None:
+        refuse_nested(settings.metrics, inbox, f"The file of metrics {settings.metrics} is inside the inbox {inbox}")
     for model in models_of(settings):
         refuse_nested(model, inbox, f"The model {model} is inside the inbox {inbox}, where anybody could replace it")
 

@@ -64,6 +64,7 @@ class Watcher:
         self._answers: deque[tuple[Scan, Answer]] = deque()  # not in the journal yet
         self._suspects: set[Path] = set()  # were in hand when the program ended without a word; read one at a time
         self._written_to: set[Path] = set()  # originals that have changed since they were filed
+        self._refused: dict[Path, str] = {}  # what is in the inbox and is never opened, and why
         self._has_recovered = False
         self._curious = False  # something happened since the last look
         self._others = 0  # what the journal says of others' changes
@@ -172,14 +173,18 @@ class Watcher:
         if not sweep and not (self._looks_soon and now >= self._next_look):
             return
         self._curious = False
+        refused: dict[Path, str] = {}
         try:
-            files = self._inbox.files()
+            files = self._inbox.files(refused.__setitem__)
         except OSError as error:
             pause = self._backoff.failed("inbox", f"The inbox can't be read: {error.strerror or error}", now)
             logger.warning("The inbox can't be read: %s. Trying again in %g s", error.strerror or error, pause)
             self._next_look = now + pause  # a share may come back
             return
         self._backoff.succeeded("inbox")
+        for path, why in refused.items() - self._refused.items():
+            logger.warning("%s: %s, left where it is", shown(path), why)
+        self._refused = refused
         ready = self._stability.look([*files, *self._filed_before()], now)
         self._ready.extend(sorted(ready, key=lambda file: (file[1].mtime_ns, natural_key(str(file[0])))))  # first come first
         cost = time.monotonic() - now
@@ -205,7 +210,7 @@ class Watcher:
         """Look after what events say nothing of."""
         self._file_rest()
         filed = self._journal.filed_since(self._inbox.root, time.time() - _FOLLOWED)
-        self._written_to = {scan.source for scan in filed if stamp_of(scan.source) not in (None, scan.stamp)}
+        self._written_to = {source for source, stamp in filed if stamp_of(source) not in (None, stamp)}
 
     def _wait(self) -> None:
         """Until something happens or is due."""

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.errors import ScanError
+from pipeline.folders import line_safe
 from pipeline.settings import Settings, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,7 +58,6 @@ def retry(config: Path | None, /, files: tuple[str, ...], **folders: Path | None
     The watcher reads them, or the next one that is started. What a backlog folder holds, `pipeline run` tries again by itself.
     """
     from pipeline.intake import ask_again
-    from pipeline.report import line_safe
 
     asked, unknown = ask_again(_settings(config, **folders), files)
     for scan in asked:
@@ -78,7 +78,6 @@ def retry(config: Path | None, /, files: tuple[str, ...], **folders: Path | None
 def history(config: Path | None, /, file: str, as_json: bool, **folders: Path | None) -> None:
     """Tell all that happened to a scan: FILE is its path, its name in the spreadsheets, or the number it has in the log."""
     from pipeline.operate.history import history_of
-    from pipeline.report import line_safe
 
     events = history_of(file, _settings(config, **folders).state_folder)
     if as_json:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.folders import line_safe, shown
 from pipeline.inspection import Counts, Inspection
 from pipeline.intake.folder import Inbox
 from pipeline.intake.pulse import read_pulse
@@ -59,6 +60,7 @@ class Status:
     stale_jobs: int  # whose spreadsheets are behind the journal
     pages_per_minute: float  # in the last ten minutes
     running_files: tuple[str, ...]
+    refused: tuple[str, ...]  # what is in the inbox and is not opened, and why
     troubles: tuple[Trouble, ...]
     last_error: Error | None
 
@@ -80,11 +82,13 @@ def status_of(settings: Settings) -> Status:
             rate = _rate(*inspection.pages_since(time.time() - _WINDOW), time.time())
             sources = inspection.sources(inbox.root, "reading", "settled", "moving")
             asked = {path for path in inspection.sources(inbox.root, "waiting") if inbox.is_filed(path)}
+    refused: dict[Path, str] = {}
+    files = _files(inbox, refused)
     return Status(
         watcher=process,
         inbox=str(inbox.root),
         state=str(state),
-        waiting=len(asked) + sum(path not in sources for path in _files(inbox)),
+        waiting=len(asked) + sum(path not in sources for path in files),
         running=counts.reading,
         unfiled=counts.unfiled,
         done=counts.done,
@@ -95,6 +99,7 @@ def status_of(settings: Settings) -> Status:
         stale_jobs=counts.stale,
         pages_per_minute=round(rate, 1),
         running_files=tuple(running),
+        refused=tuple(f"{shown(path)}: {why}" for path, why in sorted(refused.items())),
         troubles=_troubles(read_pulse(state)) if process else (),
         last_error=last,
     )
@@ -106,7 +111,7 @@ def status_lines(status: Status) -> list[str]:
     lines = [
         f"Watcher   {watcher}, {status.inbox}",
         f"Waiting   {status.waiting}",
-        f"Running   {status.running}" + "".join(f"  {file}" for file in status.running_files[:_MOST_SHOWN]),
+        f"Running   {status.running}" + "".join(f"  {line_safe(file)}" for file in status.running_files[:_MOST_SHOWN]),
         f"Done      {status.done}, {status.duplicates} duplicates; {status.pages} pages, {status.pages_per_minute:g} a minute",
         f"Failed    {status.failed}",
         f"Review    {status.review} cells",
@@ -115,18 +120,22 @@ def status_lines(status: Status) -> list[str]:
         lines.append(f"Unfiled   {status.unfiled} read, whose originals could not be moved yet")
     if status.stale_jobs:
         lines.append(f"Unwritten {status.stale_jobs} jobs with more in the journal than in their spreadsheets")
+    for refused in status.refused[:_MOST_SHOWN]:
+        lines.append(f"Refused   {line_safe(refused)}")
+    if (more := len(status.refused) - _MOST_SHOWN) > 0:
+        lines.append(f"Refused   and {more} more")
     for trouble in status.troubles:
         tried = f"tried {trouble.tries} times since {trouble.since}, again in {trouble.again_in:.0f} s"
-        lines.append(f"Trouble   {trouble.message} ({tried})")
+        lines.append(f"Trouble   {line_safe(trouble.message)} ({tried})")
     if status.last_error:
         error = status.last_error
-        lines.append(f"Last error {error.at} {error.file}: {error.message} [scan {error.scan}]")
+        lines.append(f"Last error {error.at} {line_safe(error.file)}: {line_safe(error.message)} [scan {error.scan}]")
     return lines
 
 
-def _files(inbox: Inbox) -> list[Path]:
+def _files(inbox: Inbox, refused: dict[Path, str]) -> list[Path]:
     try:
-        return [path for path, _ in inbox.files()]
+        return [path for path, _ in inbox.files(refused.__setitem__)]
     except OSError:
         return []
 

@@ -54,7 +54,10 @@ def test_links_and_devices_are_not_taken(tmp_path: Path) -> None:
     (inbox.root / "dangling.png").symlink_to("nowhere")
     (inbox.root / "folder").symlink_to(tmp_path / "outside")
     os.mkfifo(inbox.root / "fifo.png")
-    assert inbox.files() == []
+    refused: dict[str, str] = {}
+    assert inbox.files(lambda path, why: refused.update({path.name: why})) == []
+    link = "a symbolic link"
+    assert refused == {"link.png": link, "dangling.png": link, "folder": link, "fifo.png": "not a file"}
     assert not inbox.concerns(tmp_path / "outside" / "secret.png")
 
 

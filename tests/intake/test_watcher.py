@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from pipeline.jobs import Summary
 from pipeline.journal import Journal
 from pipeline.records import Written
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, Tell
 from tests.intake.watching import until, watching
 from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
 
@@ -90,10 +92,22 @@ def test_a_burst_with_slow_writers_comes_out_once(settings: Settings, poll: bool
     }
 
 
+def test_what_is_not_opened_is_told_once(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    (settings.inbox / "9B" / "a.png").symlink_to("/etc/passwd")
+    with caplog.at_level(logging.WARNING), watching(replace(settings, sweep=0.1)):
+        for number in range(3):
+            (settings.inbox / "9B" / f"{number}.png").write_text(f"{number}")
+            until((settings.inbox / "processed" / "9B" / f"{number}.png").exists)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{settings.inbox.resolve()}/9B/a.png: a symbolic link, left where it is"
+    ]
+    assert (settings.inbox / "9B" / "a.png").is_symlink()
+
+
 def test_the_workbook_is_there_soon_after_the_last_scan(settings: Settings) -> None:
     with watching(settings):
         (settings.inbox / "9B" / "a.png").write_text("1")
-        until((settings.outbox / "9B.csv").exists, 5.0)
+        until((settings.outbox / "9B.csv").exists)
         assert list(rows(settings.outbox, "9B")) == ["9B/a.png"]
 
 
@@ -102,9 +116,9 @@ def test_a_file_changed_while_it_is_read_is_read_again(settings: Settings) -> No
     path.write_text("first")
     edits = iter([lambda: path.write_text("and more pages")])
 
-    def read_edited(task: Task) -> Answer:
+    def read_edited(task: Task, tell: Tell) -> Answer:
         next(edits, lambda: 0)()
-        return read_text(task)
+        return read_text(task, tell)
 
     once(settings, make_engine=lambda settings: SerialEngine(settings, read_edited, no_start))
     assert rows(settings.outbox, "9B") == {"9B/a.png": ("done", "", "and more pages")}
@@ -116,8 +130,8 @@ def test_a_file_changed_just_after_it_was_read_is_read_again(settings: Settings)
     path.write_text("first")
     edits = iter([lambda: path.write_text("and more pages")])
 
-    def edit_read(task: Task) -> Answer:
-        answer = read_text(task)
+    def edit_read(task: Task, tell: Tell) -> Answer:
+        answer = read_text(task, tell)
         next(edits, lambda: 0)()
         return answer
 
@@ -129,11 +143,11 @@ def test_a_file_that_vanishes_while_it_is_read_leaves_nothing(settings: Settings
     path = settings.inbox / "9B" / "a.png"
     path.write_text("first")
 
-    def read_gone(task: Task) -> Answer:
+    def read_gone(task: Task, tell: Tell) -> Answer:
         path.unlink()
         from pipeline.worker import read_task
 
-        return read_task(task)
+        return read_task(task, tell)
 
     assert once(settings, make_engine=lambda settings: SerialEngine(settings, read_gone, no_start)) == ()
     with Journal(settings.state_folder) as journal:
@@ -151,7 +165,7 @@ def test_a_killed_worker_rejects_its_scan_and_no_other(settings: Settings) -> No
 def test_spreadsheets_that_could_not_be_written_are_written_at_the_next_start(settings: Settings) -> None:
     (settings.inbox / "9B" / "a.png").write_text("1")
 
-    def locked(job: str, scans: object, outbox: Path) -> Written:
+    def locked(job: str, scans: object, outbox: Path, announce: object) -> Written:
         raise OutputError("9B.xlsx is open in another program")
 
     with pytest.raises(OutputError):
@@ -181,6 +195,7 @@ def test_folders_within_each_other_are_refused(tmp_path: Path, outbox: str) -> N
 
 
 SCRIPT = """
+from dataclasses import replace
 from pathlib import Path
 from pipeline.intake import watch
 from pipeline.settings import Settings
@@ -214,7 +229,7 @@ def test_a_signal_finishes_what_is_in_hand(settings: Settings, tmp_path: Path, n
     with Journal(settings.state_folder) as journal:
         until(lambda: bool(journal.scans(settings.inbox.resolve(), "reading")))
     process.send_signal(number)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=120)
     assert (process.returncode, output) == (0, "clean\n")
     assert rows(settings.outbox, "9B")["9B/a.png"] == ("done", "", "slow slow slow slow")
     assert tree(settings.inbox).keys() == {"processed/9B/a.png"}

@@ -13,12 +13,12 @@ from pipeline.intake.hints import Hints
 from pipeline.intake.watcher import Watcher
 from pipeline.journal import Journal
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.worker import Work
 from tests.scanning import no_start, read_text, write_plainly
 
 
 @contextmanager
-def watching(settings: Settings, work: Callable[[Task], Answer] = read_text) -> Iterator[Watcher]:
+def watching(settings: Settings, work: Work = read_text) -> Iterator[Watcher]:
     """A watcher in a thread; stopped in good order at the end of the block."""
     made: list[Watcher] = []
     errors: list[BaseException] = []
@@ -49,13 +49,13 @@ def watching(settings: Settings, work: Callable[[Task], Answer] = read_text) -> 
     finally:
         for one in made:
             one.stop()
-        thread.join(20)
+        thread.join(60)
         assert errors == []  # first of all: it says why nothing happened, if nothing did
     assert not thread.is_alive()
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for what a watcher will do."""
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for what a watcher will do; long, for the machine may have other things to do."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "nothing happened"

@@ -76,7 +76,16 @@ def test_status_tells_how_things_stand() -> None:
     assert isinstance(found["last_error"], dict) and found["last_error"]["file"] == "9B/b.png"
     lines = call("status").stdout.splitlines()
     assert lines[1] == "Waiting   1"
+    assert "Refused" not in "".join(lines)
     assert "9B/b.png: It can't be decoded. Scan it again." in lines[-1]
+
+
+def test_status_tells_what_is_not_opened() -> None:
+    Path("inbox/9B").mkdir(parents=True)
+    Path("inbox/9B/a\x1b[2J\n.png").symlink_to("/etc/passwd")
+    assert told()["refused"] == [f"{Path.cwd()}/inbox/9B/a\x1b[2J\n.png: a symbolic link"]
+    [line] = [line for line in call("status").stdout.splitlines() if line.startswith("Refused")]
+    assert line.endswith(r"inbox/9B/a\x1b[2J\n.png: a symbolic link")
 
 
 def test_retry_and_what_status_says_of_it() -> None:
@@ -200,3 +209,8 @@ def test_a_line_of_json_says_which_scan() -> None:
 def test_a_line_of_text_says_which_scan() -> None:
     assert TextLines().format(record(scan=7)).endswith("rejected [scan 7]")
     assert TextLines().format(record()).endswith("rejected")
+
+
+def test_a_name_of_a_file_makes_no_line_of_its_own() -> None:
+    line = TextLines().format(record())
+    assert line.endswith(r"WARNING a\n\xff.png: rejected")
