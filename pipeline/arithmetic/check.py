@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ from pipeline.records import TEXT_REASON, CellReading, SumCheck, SumState, Table
 _SURE = 0.9
 #: A value that a sum would make of a cell gets this share of what no candidate has; and no cell gets more than so many.
 _IMPLIED, _MOST_IMPLIED = 0.01, 4
+#: A number that never falls and is none of its candidates is one of the range so often; wider ranges are not gone through.
+_IN_RANGE, _MOST_IN_RANGE = 0.9, 100
 #: How sure it is that a dash is one, where the form says what it means.
 _DASH = 0.99
 #: A column without a form is one of numbers if so many of its filled cells are.
@@ -70,6 +73,8 @@ def _solved(cells: Mapping[Place, CellReading], grid: Grid, rules: Sequence[Rule
     sums, totals = sums_of(rules, grid), _totals_row(form, cells)
     involved = {place for total in sums for place in total.cells}
     known = {place: candidates_of(cells[place], _column(form, *place), place[0] == totals) for place in involved}
+    for place, numbers in _in_range(sums, known, form).items():
+        known[place] = known[place].spread_over(numbers, _IN_RANGE)
     outcome = _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
     implied = outcome.implied(lambda place, value: _can_stand(value, grid, place, _column(form, *place), place[0] == totals))
     if not implied:
@@ -78,6 +83,23 @@ def _solved(cells: Mapping[Place, CellReading], grid: Grid, rules: Sequence[Rule
         for value in values:
             known[place] = known[place].joined_by(value, _IMPLIED)
     return _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
+
+
+def _in_range(sums: Sequence[Sum], known: Mapping[Place, Candidates], form: Form | None) -> dict[Place, range]:
+    """What else the numbers of columns that never fall may be: whole numbers, as far as the form allows, or as others go."""
+    found: dict[Place, range] = {}
+    for rule in {total.rule for total in sums if total.rises}:
+        places = {place for total in sums if total.rule == rule for place in total.cells}
+        numbers = [known[place].options.values[0] for place in places if known[place].values]
+        column = _column(form, *next(iter(places))) if places else None
+        if not numbers or any(number.denominator > 1 for number in numbers):
+            continue
+        least, most = (min(numbers), max(numbers))
+        if column and column.least is not None and column.most is not None:
+            least, most = column.least, column.most
+        if most - least < _MOST_IN_RANGE:
+            found.update(dict.fromkeys(places, range(math.ceil(least), math.floor(most) + 1)))
+    return found
 
 
 def _adds_up(row: int, sums: Sequence[Sum], cells: Mapping[Place, CellReading]) -> bool:
@@ -199,8 +221,7 @@ class _Outcome:
             cell, self.known[place], self.belief.cells[place], agreeing, disagreeing, threshold
         )
         if mistaken is not None and status != "blank":
-            expected = _shown(self._expected(self.sums[mistaken]))
-            status, reason = "review", f"the writer's mistake? {self.sums[mistaken].rule} makes it {expected}"
+            status, reason = "review", f"the writer's mistake? {self._mistake(self.sums[mistaken])}"
         return replace(cell, value=value, confidence=confidence, status=status, reason=reason)
 
     def implied(self, shown: Callable[[Place, Fraction], str]) -> dict[Place, list[str]]:
@@ -300,8 +321,16 @@ class _Outcome:
             return cell
         return replace(cell, reason=f"{cell.reason}; {self.sums[mine[0]].rule} would make it {_shown(implied.pop())}")
 
+    def _mistake(self, total: Sum) -> str:
+        """What is wrong with a sum."""
+        if total.rises:
+            return f"{total.rule}, and above is {_shown(self._number(total.terms[0][0]))}"
+        return f"{total.rule} makes it {_shown(self._expected(total))}"
+
     def _expected(self, total: Sum) -> Fraction | None:
         """What the terms come to."""
+        if total.rises:
+            return None
         numbers = [self._number(place) for place, _ in total.terms]
         if any(number is None for number in numbers):
             return None
@@ -325,7 +354,7 @@ def _implied(total: Sum, place: Place, numbers: Mapping[Place, Fraction | None])
             return None
         else:
             rest += weight * number
-    return None if total.digits is not None or own == 0 else -rest / own
+    return None if total.rises or total.digits is not None or own == 0 else -rest / own
 
 
 def _holds(total: Sum, numbers: Mapping[Place, Fraction | None]) -> bool:
@@ -335,7 +364,7 @@ def _holds(total: Sum, numbers: Mapping[Place, Fraction | None]) -> bool:
         if number is None:
             return False
         rest += weight * number
-    return abs(rest) <= total.slack * total.worth
+    return rest <= 0 if total.rises else abs(rest) <= total.slack * total.worth
 
 
 def _shown(number: Fraction | None) -> str:
