@@ -13,7 +13,7 @@ from pipeline.arithmetic.discovery import discovered
 from pipeline.arithmetic.options import Candidates, candidates_of
 from pipeline.arithmetic.sums import Grid, Place, Sum, sums_of
 from pipeline.arithmetic.verdict import SUREST, judged, rejudged
-from pipeline.forms.expressions import LastRowIsTotals, Rule
+from pipeline.forms.expressions import LastRowIsTotals, Rule, Units
 from pipeline.forms.form import Column, Form
 from pipeline.records import TEXT_REASON, CellReading, SumCheck, SumState, TableNote
 
@@ -25,6 +25,8 @@ _IMPLIED, _MOST_IMPLIED = 0.01, 4
 _IN_RANGE, _MOST_IN_RANGE = 0.9, 100
 #: How sure it is that a dash is one, where the form says what it means.
 _DASH = 0.99
+#: Marks for nothing.
+_NIL_MARKS = ("-", ".")
 #: A column without a form is one of numbers if so many of its filled cells are.
 _MOSTLY = 0.6
 
@@ -162,7 +164,7 @@ def _heading(cell: CellReading) -> CellReading:
 
 
 def _as_typed(cell: CellReading, column: Column, is_required: bool, is_total: bool, threshold: float) -> CellReading:
-    if cell.kind == "mark" and cell.text == "-" and column.dash != "review":
+    if cell.kind == "mark" and cell.text in _NIL_MARKS and column.dash != "review":
         if column.dash == "blank":
             return replace(cell, kind="blank", status="blank", reason="")
         return replace(cell, kind="number", value="0", status="ok", reason="", candidates=(("0", _DASH),))
@@ -185,7 +187,9 @@ def _grid(cells: Mapping[Place, CellReading], form: Form | None) -> Grid:
     """The table with its columns named and typed: by its form, else by what is in them."""
     if form:
         names = tuple(column.name for column in form.columns)
-        return Grid(cells, names, frozenset(n for n, c in enumerate(form.columns, 1) if c.is_number), form.header_rows)
+        added = frozenset(n for n, c in enumerate(form.columns, 1) if c.is_number)
+        lesser = {name for rule in form.rules if isinstance(rule, Units) for name, _ in rule.parts[1:]}
+        return Grid(cells, names, added, form.header_rows, frozenset(n for n, name in enumerate(names, 1) if name in lesser))
     kinds: dict[int, list[str]] = {}
     for (row, column), cell in cells.items():
         if row > 1 and cell.kind not in ("blank", "mark"):
@@ -298,7 +302,7 @@ class _Outcome:
             return False
         if self.sums[number].counts and self._state(number) == "holds":
             return False
-        return all(self.known[other].values for other in self.sums[number].cells if other != place)
+        return all(self.known[other].is_read for other in self.sums[number].cells if other != place)
 
     def _is_doubtful(self, place: Place) -> bool:
         known, chances = self.known[place], self.belief.cells[place]

@@ -30,6 +30,11 @@ class Candidates:
     options: Options
     implied: int = 0  # how many of the values, the last, were not read from the ink but are what some sum asks for
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the ink says anything of it."""
+        return len(self.values) > self.implied
+
     def must_be(self, place: int) -> float:
         """How sure a value must be to be put in the place of the one that was read.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -55,13 +55,15 @@ class Sum:
 class Grid:
     """A table's cells by place, its columns' names from left to right, and how many rows of headings it has.
 
-    `added` are the columns, from 1, that hold numbers which can be added up.
+    `added` are the columns, from 1, that hold numbers which can be added up; `lesser` those of them with lesser units of an amount,
+    as shillings and pence are.
     """
 
     cells: Mapping[Place, CellReading]
     names: tuple[str, ...]
     added: frozenset[int]
     header_rows: int
+    lesser: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> range:
@@ -79,8 +81,12 @@ class Grid:
 
     @property
     def last_row(self) -> int:
-        """The last row with something in a column of numbers; 0 if there is none."""
-        return max((row for row in self.rows if any(self.is_filled((row, column)) for column in self.added)), default=0)
+        """The last row with a number in a column of numbers; 0 if there is none.
+
+        Lines drawn below a total are no numbers, and neither are specks where pence would be.
+        """
+        columns = self.added - self.lesser
+        return max((row for row in self.rows if any(self.is_number((row, column)) for column in columns)), default=0)
 
 
 def sums_of(rules: Sequence[Rule], grid: Grid) -> list[Sum]:
@@ -118,10 +124,6 @@ class _Amounts:
                 return [(self.number(part), worth) for part, worth in unit.items()]
         return [(self.number(name), 1)]
 
-    def is_lesser(self, name: str) -> bool:
-        """Whether a column is part of an amount whose largest unit is another column."""
-        return any(name in unit and next(iter(unit)) != name for unit in self.units)
-
     def number(self, name: str) -> int:
         return self.names.index(name) + 1
 
@@ -148,8 +150,8 @@ def _row_sums(rule: Equation, grid: Grid, amounts: _Amounts, totals_row: int) ->
     for row in grid.rows:
         if (looks_back and row == totals_row) or not any(grid.is_filled((row, column)) for column, _ in target_parts):
             continue
-        if is_subtotal and not any(grid.is_number((row, column)) for column, _ in target_parts):
-            continue  # a stray dot is no amount
+        if is_subtotal and not _is_amount(row, target_parts, grid):
+            continue
         filled = [name for number, name in enumerate(grid.names, 1) if grid.is_filled((row, number))]
         constant, weights = rule.value.resolved(filled)
         terms = _terms(weights, range(start, row + 1), grid, amounts)
@@ -160,6 +162,12 @@ def _row_sums(rule: Equation, grid: Grid, amounts: _Amounts, totals_row: int) ->
     return found
 
 
+def _is_amount(row: int, parts: Sequence[tuple[int, int]], grid: Grid) -> bool:
+    """Whether a row has an amount: a speck where pence would be is none."""
+    numbers = [grid.is_number((row, column)) for column, _ in parts]
+    return numbers[0] or sum(numbers) > 1
+
+
 def _terms(weights: Mapping[Ref, Fraction], rows: range, grid: Grid, amounts: _Amounts) -> list[tuple[Place, Fraction]] | None:
     """The cells behind a row's references; None if one looks back to where there is nothing.
 
@@ -168,12 +176,14 @@ def _terms(weights: Mapping[Ref, Fraction], rows: range, grid: Grid, amounts: _A
     terms: dict[Place, Fraction] = {}
     for ref, weight in weights.items():
         parts = amounts.parts(ref.column)
-        places: Iterable[int] = rows if ref.since else rows[-1:]
+        places: Sequence[int] = rows if ref.since else rows[-1:]
         if ref.back:
             above = (r for r in range(rows[-1] - 1, grid.header_rows, -1) if any(grid.is_filled((r, c)) for c, _ in parts))
-            places = list(islice(above, 1))
+            places = tuple(islice(above, 1))
             if not places:
                 return None
+        if ref.since and not any(_is_amount(at, parts, grid) for at in places):
+            return None
         for at in places:
             for column, worth in parts:
                 if (at, column) in grid.cells:
@@ -184,7 +194,7 @@ def _terms(weights: Mapping[Ref, Fraction], rows: range, grid: Grid, amounts: _A
 def _totals(rule: LastRowIsTotals, grid: Grid, amounts: _Amounts, last: int) -> list[Sum]:
     found = []
     for number, name in enumerate(grid.names, 1):
-        if number not in grid.added or amounts.is_lesser(name):
+        if number not in grid.added - grid.lesser:
             continue
         parts = amounts.parts(name)
         target = [((last, column), worth) for column, worth in parts]

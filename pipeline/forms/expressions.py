@@ -261,7 +261,8 @@ class _Parser:
     def _column(self) -> str:
         kind, name = self._next()
         if kind not in ("name", "quoted"):
-            raise ExpressionError(f"a column's name was expected, not {name!r}, in {self._text!r}")
+            hint = "; a name that is a number stands in quotes" if name in self._columns else ""
+            raise ExpressionError(f"a column's name was expected, not {name!r}, in {self._text!r}{hint}")
         if name not in self._columns:
             raise ExpressionError(f"there is no column {name!r}; the columns are {', '.join(self._columns)}")
         return name

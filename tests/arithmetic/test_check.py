@@ -76,6 +76,11 @@ def test_an_unreadable_cell_is_not_made_up_but_hinted_at() -> None:
     assert "would make it 5" in cells[1, 2].reason
 
 
+def test_a_sum_with_an_unreadable_cell_accuses_nobody() -> None:
+    cells, _ = checked([["1", "5", "?", "6", "18"], *GOOD], form(SUM))
+    assert [cells[1, c].status for c in (2, 3, 4, 5)] == ["ok", "unreadable", "ok", "ok"]
+
+
 def test_a_blank_counts_as_nothing_and_is_doubted_if_something_is_missing() -> None:
     cells, _ = checked([["1", "", "6", "7", "13"], ["2", "", ("6", 0.9998), ("7", 0.9998), ("18", 0.9998)], *GOOD], form(SUM))
     assert (cells[1, 2].status, cells[1, 5].status) == ("blank", "verified")

@@ -20,7 +20,7 @@ from pipeline.forms.expressions import (
     parse_rule,
 )
 
-COLUMNS = ("roll", "q1", "q2", "q3", "q4", "total", "paid in", "balance", "L", "s", "d")
+COLUMNS = ("1900", "roll", "q1", "q2", "q3", "q4", "total", "paid in", "balance", "L", "s", "d")
 
 
 def value(text: str) -> Linear:
@@ -71,6 +71,7 @@ def test_rules_in_words_and_units() -> None:
         ("", "empty"),
         ("total", "'='"),
         ("total = ", "a column's name"),
+        ("total = sum(1900)", "in quotes"),
         ("total = 3", "names no column"),
         ("total = q9", "no column 'q9'"),
         ("total = q1 + total", "both sides"),
