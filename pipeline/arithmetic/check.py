@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pipeline.arithmetic.belief import Belief, believe
-from pipeline.arithmetic.discovery import discovered
+from pipeline.arithmetic.discovery import discovered, headings_over_totals
 from pipeline.arithmetic.options import Candidates, candidates_of
 from pipeline.arithmetic.sums import Grid, Place, Sum, sums_of
 from pipeline.arithmetic.verdict import SUREST, judged, rejudged
@@ -54,8 +54,10 @@ def _checked(
     table: int, cells: Mapping[Place, CellReading], form: Form | None, threshold: float, discover: bool
 ) -> tuple[dict[Place, CellReading], TableNote]:
     grid = _grid(cells, form)
+    if discover and form is None:
+        grid = replace(grid, header_rows=headings_over_totals(grid))
     rules = form.rules if form else discovered(grid) if discover else ()
-    if rules and form is None and not _adds_up(1, sums_of(rules, grid), cells):
+    if rules and form is None and not grid.header_rows and not _adds_up(1, sums_of(rules, grid), cells):
         grid = replace(grid, header_rows=1)  # headings that look like numbers, as Q1 does
         rules = discovered(grid)
     outcome = _solved(cells, grid, rules, form)

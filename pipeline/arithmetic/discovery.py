@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -33,6 +33,7 @@ _USUAL_CHANCE, _TRIES = 0.01, 5.0
 _EVEN, _STEPS = 0.1, 4
 #: How far from a balance its amounts are looked for, in columns.
 _NEAR = 5
+_MOST_HEADINGS = 6
 _WIDEST = 60  # columns; wider tables are looked at up to there
 
 Exact = NDArray[np.object_]
@@ -121,6 +122,23 @@ def discovered(grid: Grid) -> tuple[Rule, ...]:
         if target not in best or rank > best[target][0]:
             best[target] = (rank, evidence.rule)
     return tuple(rule for _, rule in best.values())
+
+
+def headings_over_totals(grid: Grid) -> int:
+    """How many rows of headings a table has, judged by its last row: years in print above a column are in none of its sums.
+
+    As many as the grid has, unless the last row adds up the others only with more of them left out.
+    """
+    bound = -math.log(_SHEETS) - math.log(_MOST_HEADINGS + 1)
+    for more in range(_MOST_HEADINGS + 1):
+        below = replace(grid, header_rows=grid.header_rows + more)
+        numbers = _numbers(below)
+        if numbers is None:
+            break
+        columns = [c for c in sorted(grid.added) if c <= _WIDEST]
+        if any(found.log_chance() < bound for found in _down(below, numbers, columns, below.last_row - below.rows.start)):
+            return below.header_rows
+    return grid.header_rows
 
 
 def _target(rule: Rule) -> str:

@@ -264,6 +264,15 @@ def test_headings_that_look_like_numbers_are_left_out_of_the_sums() -> None:
     assert cells[1, 2].status == "ok" and cells[1, 1].value == "9011"
 
 
+def test_years_above_the_columns_are_in_none_of_their_sums() -> None:
+    rain = np.random.default_rng(5).integers(0, 900, (12, 8))
+    rows: list[list[Said]] = [["8", *[""] * 7], [*map(str, range(1900, 1908))]]
+    rows += [[f"{n / 100:.2f}" for n in line] for line in (*rain, rain.sum(axis=0))]
+    _, note = checked(rows)
+    assert note.rules == ("last row is totals",)
+    assert {check.state for check in note.checks} == {"holds"}
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_nothing_is_found_where_there_is_nothing(seed: int) -> None:
     """Small numbers, many of them 0, make many chance hits."""
