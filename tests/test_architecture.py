@@ -82,7 +82,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "lock": ("errors",),
     "export": FOUNDATION,
     # what only training needs; reading never does
-    "training": ("chain", "stages", "ann", *FOUNDATION),
+    "training": ("chain", "stages", "ann", "learned", *FOUNDATION),
     # the foundation
     "folders": ("errors",),
     "files": ("errors",),
