@@ -55,8 +55,8 @@ class Sum:
 class Grid:
     """A table's cells by place, its columns' names from left to right, and how many rows of headings it has.
 
-    `added` are the columns, from 1, that hold numbers which can be added up; `lesser` those of them with lesser units of an amount,
-    as shillings and pence are.
+    `added` are the columns, from 1, that hold numbers which can be added up; `lesser` those of them with lesser units of an
+    amount, as shillings and pence are.
     """
 
     cells: Mapping[Place, CellReading]

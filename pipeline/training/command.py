@@ -44,7 +44,7 @@ def train_model(
 ) -> Iterator[str]:
     """Trains the production network; yields lines that say what came of it.
 
-    It takes the place of the one in use, unless `output` says otherwise; of one that has learned from corrections, a copy is kept.
+    It takes the place of the one in use, unless `output` says otherwise; if that has learned from corrections, a copy is kept.
     Raises DataError without data, ModelError if the new model is worse than the present one: it is kept beside it.
     """
     output = output or model_file(settings)
