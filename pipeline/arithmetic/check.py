@@ -60,6 +60,9 @@ def _checked(
     if rules and form is None and not grid.header_rows and not _adds_up(1, sums_of(rules, grid), cells):
         grid = replace(grid, header_rows=1)  # headings that look like numbers, as Q1 does
         rules = discovered(grid)
+    if form is None and _has_headings(grid, rules):
+        cells = {place: _heading(cell) if place[0] == 1 else cell for place, cell in cells.items()}
+        grid = replace(grid, cells=cells)
     outcome = _solved(cells, grid, rules, form)
     if rules and form is None:
         # with rows put right by their sums, columns may add up that did not before
@@ -104,6 +107,16 @@ def _in_range(sums: Sequence[Sum], known: Mapping[Place, Candidates], form: Form
         if most - least < _MOST_IN_RANGE:
             found.update(dict.fromkeys(places, range(math.ceil(least), math.floor(most) + 1)))
     return found
+
+
+def _has_headings(grid: Grid, rules: Sequence[Rule]) -> bool:
+    """Whether the first row holds headings, though some of them look like numbers, as Q1 does: there is writing above numbers, and
+    no rule speaks for the row."""
+    if not grid.header_rows:
+        return False
+    first = [cell for (row, column), cell in grid.cells.items() if row == 1 and column in grid.added and cell.kind != "blank"]
+    texts = sum(cell.kind == "text" for cell in first)
+    return texts > 0 if rules else texts >= len(first) / 2 > 0
 
 
 def _adds_up(row: int, sums: Sequence[Sum], cells: Mapping[Place, CellReading]) -> bool:

@@ -273,6 +273,25 @@ def test_years_above_the_columns_are_in_none_of_their_sums() -> None:
     assert {check.state for check in note.checks} == {"holds"}
 
 
+def test_headings_beside_writing_are_not_read_though_they_look_like_numbers() -> None:
+    marks = np.random.default_rng(5).integers(0, 20, (12, 4))
+    rows: list[list[Said]] = [["Roll", "01", "02", ("03", 0.8), "04", "Total"]]
+    rows += [[str(7 + i), *map(str, line), str(line.sum())] for i, line in enumerate(marks)]
+    cells, note = checked(rows)
+    assert set(note.rules) == {"C6 = sum(C2..C5)", "C1 is consecutive"}
+    assert {(cells[1, c].value, cells[1, c].reason) for c in range(1, 7)} == {("", TEXT_REASON)}
+    again = check_page([as_read(cell, 0.98) for cell in cells.values()], {}, 0.98)[0]
+    assert list(again) == list(cells.values())
+
+
+def test_a_first_row_in_doubt_is_no_heading() -> None:
+    marks = np.random.default_rng(5).integers(0, 20, (12, 4))
+    rows: list[list[Said]] = [[str(7 + i), *map(str, line), str(line.sum())] for i, line in enumerate(marks)]
+    rows[0][2] = "scrawl"
+    cells, _ = checked(rows)
+    assert cells[1, 2].value == str(marks[0, 0])
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_nothing_is_found_where_there_is_nothing(seed: int) -> None:
     """Small numbers, many of them 0, make many chance hits."""
