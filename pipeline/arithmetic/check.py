@@ -110,7 +110,7 @@ def _in_range(sums: Sequence[Sum], known: Mapping[Place, Candidates], form: Form
 
 
 def _has_headings(grid: Grid, rules: Sequence[Rule]) -> bool:
-    """Whether the first row holds headings, though some of them look like numbers, as Q1 does: there is writing above numbers, and
+    """Whether the first row holds headings, though some look like numbers, as Q1 does: there is writing above numbers, and
     no rule speaks for the row."""
     if not grid.header_rows:
         return False
