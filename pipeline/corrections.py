@@ -14,9 +14,6 @@ from pipeline.journal import Journal
 from pipeline.records import Edit, PageResult
 from pipeline.settings import Settings
 
-#: What a workbook is called that stands beside one that must not be touched.
-BESIDE = "{} (new)"
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
-from pipeline.corrections import BESIDE, Taken, may_overwrite, take_edits, with_edits
+from pipeline.corrections import Taken, may_overwrite, take_edits, with_edits
 from pipeline.engine import Engine
 from pipeline.errors import OutputError, PipelineError, UsageError
 from pipeline.folders import sha256_of
 from pipeline.forms import has_form
 from pipeline.journal import Journal, Scan, Totals
+from pipeline.outbox import BESIDE, job_of, review_books
 from pipeline.readers import reader_version
 from pipeline.records import Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
@@ -147,15 +148,17 @@ def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: W
     Raises OutputError, FormError.
     """
     outbox, beside = settings.outbox, BESIDE.format(job)
-    taken = [may_overwrite(journal, job, outbox / f"{name}.xlsx", settings) for name in (job, beside)]
-    notes = [f"{each.edits} values accepted from the workbook" for each in taken if each.edits]
-    notes += [problem for each in taken for problem in each.problems]
+    books = {name: [outbox / f"{name}.xlsx", *review_books(outbox, name)] for name in (job, beside)}
+    taken = {name: [may_overwrite(journal, job, book, settings) for book in found] for name, found in books.items()}
+    notes = [f"{each.edits} values accepted from the workbook" for each in chain(*taken.values()) if each.edits]
+    notes += [problem for each in chain(*taken.values()) for problem in each.problems]
+    refusals = {name: next((each.refusal for each in found if each.refusal), "") for name, found in taken.items()}
     name = job
-    if taken[0].refusal:
+    if refusals[job]:
         name = beside
-        notes.append(f"{taken[0].refusal}; the new one is {beside}.xlsx")
-        if taken[1].refusal:
-            raise OutputError(f"{taken[1].refusal}, and so is {job}.xlsx")
+        notes.append(f"{refusals[job]}; the new one is {beside}.xlsx")
+        if refusals[beside]:
+            raise OutputError(f"{refusals[beside]}, and so is {job}.xlsx")
     version = journal.version(job)  # before the entries are read: what comes in between is for the next time
     there = _digests(outbox / f"{name}.xlsx")
     new: list[str] = []
@@ -168,9 +171,11 @@ def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: W
     written = writer(name, journal.entries(job), outbox, announce)
     journal.written(job, version)
     journal.has_workbook(job, *new)
-    if name == job and not taken[1].refusal:
-        for suffix in (".xlsx", ".csv", ".readings.csv"):  # what they held is in the journal, and in the new ones
-            (outbox / f"{beside}{suffix}").unlink(missing_ok=True)
+    stale = [book for book in books[name][1:] if str(book) not in written.reviews]
+    if name == job and not refusals[beside]:
+        stale += [*books[beside], *(outbox / f"{beside}{suffix}" for suffix in (".csv", ".readings.csv"))]
+    for path in stale:  # what they held is in the journal, and in the new ones
+        path.unlink(missing_ok=True)
     return replace(written, notes=tuple(notes))
 
 
@@ -185,11 +190,10 @@ def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple
 
     Raises UsageError if the workbook can't be read or is of no job, StateError, OutputError, FormError.
     """
-    name = workbook.stem
-    job = name.removesuffix(BESIDE.format(""))
+    job = job_of(workbook)
     with Journal(settings.state_folder) as journal:
         taken = take_edits(journal, job, workbook, settings)
-        if not taken.refusal:
+        if not taken.refusal and workbook.stem in (job, BESIDE.format(job)):
             journal.has_workbook(job, sha256_of(workbook))
         return taken, write_spreadsheets(journal, job, settings, writer)
 

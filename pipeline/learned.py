@@ -26,14 +26,22 @@ def keep(model: bytes, card: str, settings: Settings) -> Path:
     with reported(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.exists():
-            number = max(_numbers(file), default=0) + 1
-            shutil.copy2(file, file.with_suffix(f".{number}.pkl"))
-            with suppress(FileNotFoundError):
-                shutil.copy2(file.with_suffix(".md"), file.with_suffix(f".{number}.md"))
+            put_aside(file)
     with atomic_files([file.with_suffix(".md"), file]) as [about, network]:
         about.write(card.encode())
         network.write(model)
     return file
+
+
+def put_aside(file: Path) -> Path:
+    """Copy a network that is about to be replaced, and its card, to the next free number. Raises OutputError."""
+    number = max(_numbers(file), default=0) + 1
+    kept = file.with_suffix(f".{number}.pkl")
+    with reported(kept):
+        shutil.copy2(file, kept)
+        with suppress(FileNotFoundError):
+            shutil.copy2(file.with_suffix(".md"), kept.with_suffix(".md"))
+    return kept
 
 
 def roll_back(settings: Settings) -> Path | None:

@@ -325,3 +325,4 @@ class Written:
     table_csv: str
     workbook: str
     notes: tuple[str, ...] = ()  # what a person should know about it
+    reviews: tuple[str, ...] = ()  # further workbooks, with what is to review

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from openpyxl import load_workbook
 from pipeline.arithmetic import check_page
 from pipeline.cli import cli
 from pipeline.errors import OutputError, UsageError
+from pipeline.export import review
 from pipeline.folders import Stamp
 from pipeline.jobs import Desk, accept, write_spreadsheets
 from pipeline.journal import Journal, Scan
@@ -208,6 +210,41 @@ def test_a_broken_workbook_is_left_alone(workbook: Path, settings: Settings) -> 
         written = write_spreadsheets(journal, "9B", settings)
     assert Path(written.workbook).name == "9B (new).xlsx"
     assert workbook.read_bytes() == b"PK broken"
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 40, 20) + bytes(8)
+
+
+def test_more_pictures_than_a_workbook_should_hold_go_into_further_ones(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is corrected there counts as well, and the workbooks go when they are of no more use."""
+    monkeypatch.setattr(review, "MOST_PICTURES", 3)
+    pictured = tuple(replace(cell, picture=PNG) for cell in page(settings).readings)
+    with Journal(settings.state_folder) as journal:
+        scan = journal.add("9B", tmp_path, "a.png", tmp_path / "a.png", Stamp(1, 1), "sha")
+        journal.settle(journal.start(scan), "done", "", [replace(page(settings), readings=pictured)], "sha")
+        written = write_spreadsheets(journal, "9B", settings)
+        doubts = [cell for cell in pictured if cell.status in ("review", "unreadable")]
+        assert len(doubts) == 6
+        [further] = map(Path, written.reviews)
+        assert further.name == "9B (review 2).xlsx"
+        first = load_workbook(written.workbook)["Review"]
+        assert [line[6].value for line in first.iter_rows(min_row=2)] == [None] * 3 + ["in 9B (review 2).xlsx"] * 3
+        book = load_workbook(further)
+        assert book.sheetnames == ["Review", "Legend"]
+        line = book["Review"][2]
+        place = line[3].value, line[4].value
+        line[-1].value = 9
+        book.save(further)
+        further.with_name(f"~${further.name}").touch()
+        assert Path(write_spreadsheets(journal, "9B", settings).workbook).name == "9B (new).xlsx"
+        further.with_name(f"~${further.name}").unlink()
+        assert write_spreadsheets(journal, "9B", settings).notes == ("1 values accepted from the workbook",)
+        assert cells(settings)[place].value == "9"
+        monkeypatch.setattr(review, "MOST_PICTURES", 30)
+        write_spreadsheets(journal, "9B", settings)
+    assert sorted(path.name for path in settings.outbox.glob("*.xlsx")) == ["9B.xlsx"]
 
 
 def test_the_command(workbook: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

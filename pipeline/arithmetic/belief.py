@@ -9,14 +9,17 @@ added up. A sum may be broken, because the writer got it wrong, with a small pro
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.arithmetic.sums import Place, Sum
+from pipeline.arithmetic.climb import Climb
+from pipeline.arithmetic.sums import Options, Place, Sum
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,6 +30,8 @@ _CHANCE = 100.0
 _MISTAKES = 30.0
 #: What is thought of writers before the sheet is seen: mistakes, and sums.
 _PRIOR_MISTAKES, _PRIOR_SUMS = 1.0, 200.0
+#: The same of numbers that never fall: months end in the middle of a page, and things are entered late.
+_PRIOR_FALLS, _PRIOR_STEPS = 1.0, 50.0
 _STEPS = 12
 #: The share of mistakes is estimated again if it changes by more than this, as a logarithm.
 _ALIKE = 0.4
@@ -36,15 +41,6 @@ _SETTLED, _SAME = 1e-4, 1e-6
 _NEGLIGIBLE, _MOST_PARTIAL = 1e-7, 250
 #: Beyond this, sums in 64 bits are not exact.
 _LARGEST = 2**61
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a cell may hold: values, their probabilities, and that of something else; all add up to one."""
-
-    values: tuple[Fraction, ...]
-    chances: tuple[float, ...]
-    other: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def believe(options: Mapping[Place, Options], sums: Sequence[Sum]) -> Belief:
     """Puts together what ink and arithmetic say. Every cell of a sum must have its options."""
     network = _Network(options, sums)
     rules = {total.rule for total in sums}
-    broken = dict.fromkeys(rules, _PRIOR_MISTAKES / _PRIOR_SUMS)
+    broken = {total.rule: operator.truediv(*_prior(total)) for total in sums}
     network.settle(broken)
     outcomes = network.outcomes(broken)
     seen = {rule: _mistakes(rule, sums, outcomes) for rule in rules}
@@ -74,8 +70,14 @@ def believe(options: Mapping[Place, Options], sums: Sequence[Sum]) -> Belief:
 
 def _mistakes(rule: str, sums: Sequence[Sum], outcomes: Sequence[tuple[float, float]]) -> float:
     """How often the writer got this rule wrong, on this sheet and before."""
+    before, seen = next(_prior(total) for total in sums if total.rule == rule)
     mistakes = [mistake for total, (_, mistake) in zip(sums, outcomes, strict=True) if total.rule == rule]
-    return (_PRIOR_MISTAKES + sum(mistakes)) / (_PRIOR_SUMS + len(mistakes))
+    return (before + sum(mistakes)) / (seen + len(mistakes))
+
+
+def _prior(total: Sum) -> tuple[float, float]:
+    """Mistakes, and the places where one could have been made, as if seen before."""
+    return (_PRIOR_FALLS, _PRIOR_STEPS) if total.rises else (_PRIOR_MISTAKES, _PRIOR_SUMS)
 
 
 class _Network:
@@ -83,7 +85,10 @@ class _Network:
 
     def __init__(self, options: Mapping[Place, Options], sums: Sequence[Sum]) -> None:
         self._sums = sums
-        self._factors = [_Factor.of(total, options) for total in sums]
+        climbs = {rule: Climb.of([t for t in sums if t.rule == rule], options) for rule in {t.rule for t in sums if t.rises}}
+        self._factors: list[Factor] = [
+            climbs[total.rule].step(total, options) if total.rises else _SumFactor.of(total, options) for total in sums
+        ]
         self.products = {place: _normal(np.array([*o.chances, o.other])) for place, o in options.items()}
         self._messages = [[np.ones(len(self.products[place])) for place in total.cells] for total in sums]
         self._answered: list[tuple[float, list[Floats]] | None] = [None] * len(sums)
@@ -132,8 +137,21 @@ def _normal(chances: Floats) -> Floats:
     return np.asarray(chances / chances.sum(), np.float64)
 
 
+class Factor(Protocol):
+    """What a rule says to the cells of one place where it speaks, given what it hears of them; `broken` is how often it is.
+
+    Messages have an entry for each value of the cell's options and, last, one for something else.
+    """
+
+    def messages(self, received: Sequence[Floats], broken: float) -> list[Floats]:
+        """To each of the cells."""
+
+    def outcome(self, received: Sequence[Floats], broken: float) -> tuple[float, float]:
+        """The probability that the rule holds here, and that it was broken; what is left is that a cell is something else."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Factor:
+class _SumFactor:
     """A sum in whole numbers: what each cell's values add to it; it holds where all add up to between low and high."""
 
     parts: tuple[Integers, ...]
@@ -141,7 +159,7 @@ class _Factor:
     high: int
 
     @staticmethod
-    def of(total: Sum, options: Mapping[Place, Options]) -> _Factor:
+    def of(total: Sum, options: Mapping[Place, Options]) -> _SumFactor:
         weights = (-total.worth, *(weight for _, weight in total.terms))
         shares = [
             [weight * value for value in options[place].values] for place, weight in zip(total.cells, weights, strict=True)
@@ -153,12 +171,11 @@ class _Factor:
             sum(max((abs(share) for share in part), default=Fraction(0)) for part in shares) + abs(bounds[0]) + abs(bounds[1])
         )
         if largest * scale > _LARGEST:  # no such sum is on paper: something was read as a huge number
-            return _Factor(tuple(np.zeros(len(part), np.int64) for part in shares), 1, 0)
+            return _SumFactor(tuple(np.zeros(len(part), np.int64) for part in shares), 1, 0)
         parts = tuple(np.array([int(share * scale) for share in part], np.int64) for part in shares)
-        return _Factor(parts, int(bounds[0] * scale), int(bounds[1] * scale))
+        return _SumFactor(parts, int(bounds[0] * scale), int(bounds[1] * scale))
 
     def messages(self, received: Sequence[Floats], broken: float) -> list[Floats]:
-        """What the sum says to each of its cells, given what it hears of the others."""
         before, after = self._partial(received)
         known = [float(message[:-1].sum()) for message in received]
         sent = []
@@ -172,7 +189,6 @@ class _Factor:
         return sent
 
     def outcome(self, received: Sequence[Floats], broken: float) -> tuple[float, float]:
-        """The probability that the sum holds, and that it was written wrong; what is left is that a cell is something else."""
         before = _NOTHING
         for part, message in zip(self.parts[:-1], received[:-1], strict=True):
             before = before.plus(part, message[:-1])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pipeline.arithmetic.belief import Belief, believe
-from pipeline.arithmetic.discovery import discovered
+from pipeline.arithmetic.discovery import discovered, headings_over_totals
 from pipeline.arithmetic.options import Candidates, candidates_of
 from pipeline.arithmetic.sums import Grid, Place, Sum, sums_of
 from pipeline.arithmetic.verdict import SUREST, judged, rejudged
-from pipeline.forms.expressions import LastRowIsTotals, Rule
+from pipeline.forms.expressions import LastRowIsTotals, Rule, Units
 from pipeline.forms.form import Column, Form
 from pipeline.records import TEXT_REASON, CellReading, SumCheck, SumState, TableNote
 
@@ -20,8 +21,12 @@ from pipeline.records import TEXT_REASON, CellReading, SumCheck, SumState, Table
 _SURE = 0.9
 #: A value that a sum would make of a cell gets this share of what no candidate has; and no cell gets more than so many.
 _IMPLIED, _MOST_IMPLIED = 0.01, 4
+#: A number that never falls and is none of its candidates is one of the range so often; wider ranges are not gone through.
+_IN_RANGE, _MOST_IN_RANGE = 0.9, 100
 #: How sure it is that a dash is one, where the form says what it means.
 _DASH = 0.99
+#: Marks for nothing.
+_NIL_MARKS = ("-", ".")
 #: A column without a form is one of numbers if so many of its filled cells are.
 _MOSTLY = 0.6
 
@@ -49,10 +54,15 @@ def _checked(
     table: int, cells: Mapping[Place, CellReading], form: Form | None, threshold: float, discover: bool
 ) -> tuple[dict[Place, CellReading], TableNote]:
     grid = _grid(cells, form)
+    if discover and form is None:
+        grid = replace(grid, header_rows=headings_over_totals(grid))
     rules = form.rules if form else discovered(grid) if discover else ()
-    if rules and form is None and not _adds_up(1, sums_of(rules, grid), cells):
+    if rules and form is None and not grid.header_rows and not _adds_up(1, sums_of(rules, grid), cells):
         grid = replace(grid, header_rows=1)  # headings that look like numbers, as Q1 does
         rules = discovered(grid)
+    if form is None and _has_headings(grid, rules):
+        cells = {place: _heading(cell) if place[0] == 1 else cell for place, cell in cells.items()}
+        grid = replace(grid, cells=cells)
     outcome = _solved(cells, grid, rules, form)
     if rules and form is None:
         # with rows put right by their sums, columns may add up that did not before
@@ -70,6 +80,8 @@ def _solved(cells: Mapping[Place, CellReading], grid: Grid, rules: Sequence[Rule
     sums, totals = sums_of(rules, grid), _totals_row(form, cells)
     involved = {place for total in sums for place in total.cells}
     known = {place: candidates_of(cells[place], _column(form, *place), place[0] == totals) for place in involved}
+    for place, numbers in _in_range(sums, known, form).items():
+        known[place] = known[place].spread_over(numbers, _IN_RANGE)
     outcome = _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
     implied = outcome.implied(lambda place, value: _can_stand(value, grid, place, _column(form, *place), place[0] == totals))
     if not implied:
@@ -78,6 +90,33 @@ def _solved(cells: Mapping[Place, CellReading], grid: Grid, rules: Sequence[Rule
         for value in values:
             known[place] = known[place].joined_by(value, _IMPLIED)
     return _Outcome(cells, known, sums, believe({place: found.options for place, found in known.items()}, sums))
+
+
+def _in_range(sums: Sequence[Sum], known: Mapping[Place, Candidates], form: Form | None) -> dict[Place, range]:
+    """What else the numbers of columns that never fall may be: whole numbers, as far as the form allows, or as others go."""
+    found: dict[Place, range] = {}
+    for rule in {total.rule for total in sums if total.rises}:
+        places = {place for total in sums if total.rule == rule for place in total.cells}
+        numbers = [known[place].options.values[0] for place in places if known[place].values]
+        column = _column(form, *next(iter(places))) if places else None
+        if not numbers or any(number.denominator > 1 for number in numbers):
+            continue
+        least, most = (min(numbers), max(numbers))
+        if column and column.least is not None and column.most is not None:
+            least, most = column.least, column.most
+        if most - least < _MOST_IN_RANGE:
+            found.update(dict.fromkeys(places, range(math.ceil(least), math.floor(most) + 1)))
+    return found
+
+
+def _has_headings(grid: Grid, rules: Sequence[Rule]) -> bool:
+    """Whether the first row holds headings, though some look like numbers, as Q1 does: there is writing above numbers, and
+    no rule speaks for the row."""
+    if not grid.header_rows:
+        return False
+    first = [cell for (row, column), cell in grid.cells.items() if row == 1 and column in grid.added and cell.kind != "blank"]
+    texts = sum(cell.kind == "text" for cell in first)
+    return texts > 0 if rules else texts >= len(first) / 2 > 0
 
 
 def _adds_up(row: int, sums: Sequence[Sum], cells: Mapping[Place, CellReading]) -> bool:
@@ -140,7 +179,7 @@ def _heading(cell: CellReading) -> CellReading:
 
 
 def _as_typed(cell: CellReading, column: Column, is_required: bool, is_total: bool, threshold: float) -> CellReading:
-    if cell.kind == "mark" and cell.text == "-" and column.dash != "review":
+    if cell.kind == "mark" and cell.text in _NIL_MARKS and column.dash != "review":
         if column.dash == "blank":
             return replace(cell, kind="blank", status="blank", reason="")
         return replace(cell, kind="number", value="0", status="ok", reason="", candidates=(("0", _DASH),))
@@ -163,7 +202,9 @@ def _grid(cells: Mapping[Place, CellReading], form: Form | None) -> Grid:
     """The table with its columns named and typed: by its form, else by what is in them."""
     if form:
         names = tuple(column.name for column in form.columns)
-        return Grid(cells, names, frozenset(n for n, c in enumerate(form.columns, 1) if c.is_number), form.header_rows)
+        added = frozenset(n for n, c in enumerate(form.columns, 1) if c.is_number)
+        lesser = {name for rule in form.rules if isinstance(rule, Units) for name, _ in rule.parts[1:]}
+        return Grid(cells, names, added, form.header_rows, frozenset(n for n, name in enumerate(names, 1) if name in lesser))
     kinds: dict[int, list[str]] = {}
     for (row, column), cell in cells.items():
         if row > 1 and cell.kind not in ("blank", "mark"):
@@ -199,8 +240,7 @@ class _Outcome:
             cell, self.known[place], self.belief.cells[place], agreeing, disagreeing, threshold
         )
         if mistaken is not None and status != "blank":
-            expected = _shown(self._expected(self.sums[mistaken]))
-            status, reason = "review", f"the writer's mistake? {self.sums[mistaken].rule} makes it {expected}"
+            status, reason = "review", f"the writer's mistake? {self._mistake(self.sums[mistaken])}"
         return replace(cell, value=value, confidence=confidence, status=status, reason=reason)
 
     def implied(self, shown: Callable[[Place, Fraction], str]) -> dict[Place, list[str]]:
@@ -277,7 +317,7 @@ class _Outcome:
             return False
         if self.sums[number].counts and self._state(number) == "holds":
             return False
-        return all(self.known[other].values for other in self.sums[number].cells if other != place)
+        return all(self.known[other].is_read for other in self.sums[number].cells if other != place)
 
     def _is_doubtful(self, place: Place) -> bool:
         known, chances = self.known[place], self.belief.cells[place]
@@ -300,8 +340,16 @@ class _Outcome:
             return cell
         return replace(cell, reason=f"{cell.reason}; {self.sums[mine[0]].rule} would make it {_shown(implied.pop())}")
 
+    def _mistake(self, total: Sum) -> str:
+        """What is wrong with a sum."""
+        if total.rises:
+            return f"{total.rule}, and above is {_shown(self._number(total.terms[0][0]))}"
+        return f"{total.rule} makes it {_shown(self._expected(total))}"
+
     def _expected(self, total: Sum) -> Fraction | None:
         """What the terms come to."""
+        if total.rises:
+            return None
         numbers = [self._number(place) for place, _ in total.terms]
         if any(number is None for number in numbers):
             return None
@@ -325,7 +373,7 @@ def _implied(total: Sum, place: Place, numbers: Mapping[Place, Fraction | None])
             return None
         else:
             rest += weight * number
-    return None if total.digits is not None or own == 0 else -rest / own
+    return None if total.rises or total.digits is not None or own == 0 else -rest / own
 
 
 def _holds(total: Sum, numbers: Mapping[Place, Fraction | None]) -> bool:
@@ -335,7 +383,7 @@ def _holds(total: Sum, numbers: Mapping[Place, Fraction | None]) -> bool:
         if number is None:
             return False
         rest += weight * number
-    return abs(rest) <= total.slack * total.worth
+    return rest <= 0 if total.rises else abs(rest) <= total.slack * total.worth
 
 
 def _shown(number: Fraction | None) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arithmetic.sums import Grid
-from pipeline.forms.expressions import Consecutive, Equation, LastRowIsTotals, Linear, Mean, Ref, Rule
+from pipeline.forms.expressions import Consecutive, Equation, LastRowIsTotals, Linear, Mean, NeverFalls, Ref, Rule
 from pipeline.records import CellReading
 
 #: By chance, such a rule is found on one sheet in this many.
@@ -25,12 +25,15 @@ _LEAST, _SHARE = 3, 0.5
 #: Numbers that people count up themselves go on by one mostly; only those of a column that does so nearly always are numbers of
 #: the rows.
 _SHARE_COUNTED = 0.75
+#: Of the steps of a column that never falls, so large a share goes up: the others are misread, or a new month.
+_SHARE_RISING = 0.75
 #: What is thought of chance before the sheet is seen: one hit in a hundred, as if from so many tries.
 _USUAL_CHANCE, _TRIES = 0.01, 5.0
 #: Numbers that count up may now and then seem to stand still, or leap by so many: when they are misread.
 _EVEN, _STEPS = 0.1, 4
 #: How far from a balance its amounts are looked for, in columns.
 _NEAR = 5
+_MOST_HEADINGS = 6
 _WIDEST = 60  # columns; wider tables are looked at up to there
 
 Exact = NDArray[np.object_]
@@ -80,6 +83,29 @@ class _Evidence:
         return -n * (share * math.log(share / p) + rest)
 
 
+@dataclass(frozen=True, slots=True)
+class _Climbing:
+    """A column that may never fall: how often it rises and falls, where it does not stand still."""
+
+    rule: Rule
+    rises: int
+    falls: int
+
+    #: Any other rule says more of a column.
+    hits = -1
+
+    def log_chance(self) -> float:
+        """The log probability of so few falls in numbers that come in any order, each of which is another."""
+        if self.falls > (1 - _SHARE_RISING) * (self.rises + self.falls):
+            return 0.0
+        number = self.rises + self.falls + 1
+        ways = [1]  # Eulerian numbers: orders of 1, 2 … numbers by how often they fall
+        for count in range(2, number + 1):
+            padded = [0, *ways, 0]
+            ways = [(fall + 1) * padded[fall + 1] + (count - fall) * padded[fall] for fall in range(count)]
+        return math.log(sum(ways[: self.falls + 1])) - math.lgamma(number + 1)
+
+
 def discovered(grid: Grid) -> tuple[Rule, ...]:
     """The rules that a table bears out, at most one for each column and one for the last row."""
     numbers = _numbers(grid)
@@ -98,9 +124,26 @@ def discovered(grid: Grid) -> tuple[Rule, ...]:
     return tuple(rule for _, rule in best.values())
 
 
+def headings_over_totals(grid: Grid) -> int:
+    """How many rows of headings a table has, judged by its last row: years in print above a column are in none of its sums.
+
+    As many as the grid has, unless the last row adds up the others only with more of them left out.
+    """
+    bound = -math.log(_SHEETS) - math.log(_MOST_HEADINGS + 1)
+    for more in range(_MOST_HEADINGS + 1):
+        below = replace(grid, header_rows=grid.header_rows + more)
+        numbers = _numbers(below)
+        if numbers is None:
+            break
+        columns = [c for c in sorted(grid.added) if c <= _WIDEST]
+        if any(found.log_chance() < bound for found in _down(below, numbers, columns, below.last_row - below.rows.start)):
+            return below.header_rows
+    return grid.header_rows
+
+
 def _target(rule: Rule) -> str:
     match rule:
-        case Equation(target=name) | Consecutive(column=name):
+        case Equation(target=name) | Consecutive(column=name) | NeverFalls(column=name):
             return name
         case _:
             return ""
@@ -110,7 +153,7 @@ def _size(rule: Rule) -> int:
     return len(rule.value.weights) if isinstance(rule, Equation) else 0
 
 
-def _candidates(grid: Grid, numbers: _Numbers) -> Iterator[_Evidence]:
+def _candidates(grid: Grid, numbers: _Numbers) -> Iterator[_Evidence | _Climbing]:
     columns = [c for c in sorted(grid.added) if c <= _WIDEST]
     last = grid.last_row - grid.rows.start  # of the arrays; it may hold totals
     for target in columns:
@@ -121,6 +164,7 @@ def _candidates(grid: Grid, numbers: _Numbers) -> Iterator[_Evidence]:
                     yield from _across(grid, numbers, target, between)
         yield from _running(grid, numbers, target, [c for c in columns if c != target and abs(c - target) <= _NEAR], last)
         yield from _counting(grid, numbers, target, last)
+        yield _climbing(grid, numbers, target, last)
     yield from _down(grid, numbers, columns, last)
 
 
@@ -184,6 +228,15 @@ def _counting(grid: Grid, numbers: _Numbers, target: int, last: int) -> Iterator
     if others.sum() <= _EVEN * len(rows):  # days go up as well, but stand still and leap
         rule = Consecutive(f"{name} is consecutive", name)
         yield _Evidence(rule, values[rows] + numbers.scale, values[rows + 1], share=_SHARE_COUNTED)
+
+
+def _climbing(grid: Grid, numbers: _Numbers, target: int, last: int) -> _Climbing:
+    """The target never falls."""
+    there = numbers.is_filled[:, target - 1] & numbers.is_known[:, target - 1]
+    there[last:] = False
+    steps = np.diff(numbers.values[there, target - 1])
+    name = grid.names[target - 1]
+    return _Climbing(NeverFalls(f"{name} never falls", name), int((steps > 0).sum()), int((steps < 0).sum()))
 
 
 def _down(grid: Grid, numbers: _Numbers, columns: list[int], last: int) -> Iterator[_Evidence]:

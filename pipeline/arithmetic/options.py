@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pipeline.arithmetic.belief import Options
+from pipeline.arithmetic.sums import Options
 from pipeline.forms.form import Column
 from pipeline.records import CellReading
 
@@ -30,6 +30,11 @@ class Candidates:
     options: Options
     implied: int = 0  # how many of the values, the last, were not read from the ink but are what some sum asks for
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the ink says anything of it."""
+        return len(self.values) > self.implied
+
     def must_be(self, place: int) -> float:
         """How sure a value must be to be put in the place of the one that was read.
 
@@ -48,6 +53,16 @@ class Candidates:
         chance = share * old.other
         options = Options((*old.values, number), (*old.chances, chance), old.other - chance)
         return Candidates((*self.values, value), options, self.implied + 1)
+
+    def spread_over(self, numbers: range, share: float) -> Candidates:
+        """With every whole number of a range; those that were not read part that share of the probability of something else."""
+        if not self.values:
+            return self
+        new = [number for number in numbers if number not in self.options.values]
+        chance = share * self.options.other / max(len(new), 1)
+        values = (*self.options.values, *map(Fraction, new))
+        options = Options(values, (*self.options.chances, *(chance for _ in new)), self.options.other - chance * len(new))
+        return Candidates((*self.values, *map(str, new)), options, self.implied + len(new))
 
 
 def candidates_of(cell: CellReading, column: Column | None = None, is_total: bool = False) -> Candidates:

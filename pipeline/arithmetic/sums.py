@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 
-from pipeline.forms.expressions import Consecutive, Equation, LastRowIsTotals, Ref, Rule, Units
+from pipeline.forms.expressions import Consecutive, Equation, LastRowIsTotals, NeverFalls, Ref, Rule, Units
 from pipeline.records import CellReading
 
 #: (row, column) of a cell in its table, from 1.
@@ -15,10 +15,20 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What a cell may hold: values, their probabilities, and that of something else; all add up to one."""
+
+    values: tuple[Fraction, ...]
+    chances: tuple[float, ...]
+    other: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sum:
     """The target is constant + Σ weight · cell, give or take `slack`; rounded to `digits` decimals, None if exact.
 
-    `worth` is the target's own weight where several columns make one amount; its other parts are among the terms.
+    `worth` is the target's own weight where several columns make one amount; its other parts are among the terms. With `rises`,
+    it is no sum: the target is only no less than its one term, the number above.
     """
 
     rule: str
@@ -28,6 +38,7 @@ class Sum:
     digits: int | None = None
     worth: Fraction = Fraction(1)
     counts: bool = False  # whether it says that a column counts up, which leading digits have little part in
+    rises: bool = False
 
     @property
     def slack(self) -> Fraction:
@@ -44,13 +55,15 @@ class Sum:
 class Grid:
     """A table's cells by place, its columns' names from left to right, and how many rows of headings it has.
 
-    `added` are the columns, from 1, that hold numbers which can be added up.
+    `added` are the columns, from 1, that hold numbers which can be added up; `lesser` those of them with lesser units of an
+    amount, as shillings and pence are.
     """
 
     cells: Mapping[Place, CellReading]
     names: tuple[str, ...]
     added: frozenset[int]
     header_rows: int
+    lesser: frozenset[int] = frozenset()
 
     @property
     def rows(self) -> range:
@@ -62,10 +75,18 @@ class Grid:
         cell = self.cells.get(place)
         return cell is not None and cell.kind != "blank"
 
+    def is_number(self, place: Place) -> bool:
+        """Whether what is in a cell is a number, as far as one can tell, and no mark for nil or for the same."""
+        return self.is_filled(place) and self.cells[place].kind == "number"
+
     @property
     def last_row(self) -> int:
-        """The last row with something in a column of numbers; 0 if there is none."""
-        return max((row for row in self.rows if any(self.is_filled((row, column)) for column in self.added)), default=0)
+        """The last row with a number in a column of numbers; 0 if there is none.
+
+        Lines drawn below a total are no numbers, and neither are specks where pence would be.
+        """
+        columns = self.added - self.lesser
+        return max((row for row in self.rows if any(self.is_number((row, column)) for column in columns)), default=0)
 
 
 def sums_of(rules: Sequence[Rule], grid: Grid) -> list[Sum]:
@@ -82,6 +103,8 @@ def sums_of(rules: Sequence[Rule], grid: Grid) -> list[Sum]:
                 found += _totals(rule, grid, amounts, totals_row)
             case Consecutive():
                 found += _counted(rule, grid, totals_row)
+            case NeverFalls():
+                found += _rising(rule, grid, totals_row)
             case Units():
                 pass
     return found
@@ -101,10 +124,6 @@ class _Amounts:
                 return [(self.number(part), worth) for part, worth in unit.items()]
         return [(self.number(name), 1)]
 
-    def is_lesser(self, name: str) -> bool:
-        """Whether a column is part of an amount whose largest unit is another column."""
-        return any(name in unit and next(iter(unit)) != name for unit in self.units)
-
     def number(self, name: str) -> int:
         return self.names.index(name) + 1
 
@@ -123,42 +142,59 @@ def _sum(
 
 
 def _row_sums(rule: Equation, grid: Grid, amounts: _Amounts, totals_row: int) -> list[Sum]:
-    looks_back = any(ref.back for ref, _ in rule.value.weights)
+    refs = [ref for ref, _ in rule.value.weights]
+    looks_back, is_subtotal = any(ref.back or ref.since for ref in refs), any(ref.since for ref in refs)
     target_parts = amounts.parts(rule.target)
     found = []
+    start = grid.rows.start  # of what the next subtotal is of
     for row in grid.rows:
         if (looks_back and row == totals_row) or not any(grid.is_filled((row, column)) for column, _ in target_parts):
             continue
+        if is_subtotal and not _is_amount(row, target_parts, grid):
+            continue
         filled = [name for number, name in enumerate(grid.names, 1) if grid.is_filled((row, number))]
         constant, weights = rule.value.resolved(filled)
-        terms = _terms(weights, row, grid, amounts)
+        terms = _terms(weights, range(start, row + 1), grid, amounts)
+        start = row + 1
         if terms is not None and any(grid.is_filled(place) for place, _ in terms):
             target = [((row, column), worth) for column, worth in target_parts]
             found.append(_sum(rule.text, target, terms, constant * target_parts[0][1], rule.digits))
     return found
 
 
-def _terms(weights: Mapping[Ref, Fraction], row: int, grid: Grid, amounts: _Amounts) -> list[tuple[Place, Fraction]] | None:
-    """The cells behind a row's references; None if one looks back to where there is nothing."""
+def _is_amount(row: int, parts: Sequence[tuple[int, int]], grid: Grid) -> bool:
+    """Whether a row has an amount: a speck where pence would be is none."""
+    numbers = [grid.is_number((row, column)) for column, _ in parts]
+    return numbers[0] or sum(numbers) > 1
+
+
+def _terms(weights: Mapping[Ref, Fraction], rows: range, grid: Grid, amounts: _Amounts) -> list[tuple[Place, Fraction]] | None:
+    """The cells behind a row's references; None if one looks back to where there is nothing.
+
+    `rows` are those that a subtotal is of; the last is the row itself.
+    """
     terms: dict[Place, Fraction] = {}
     for ref, weight in weights.items():
         parts = amounts.parts(ref.column)
-        at: int | None = row
+        places: Sequence[int] = rows if ref.since else rows[-1:]
         if ref.back:
-            above = (r for r in range(row - 1, grid.header_rows, -1) if any(grid.is_filled((r, c)) for c, _ in parts))
-            at = next(above, None)
-        if at is None:
+            above = (r for r in range(rows[-1] - 1, grid.header_rows, -1) if any(grid.is_filled((r, c)) for c, _ in parts))
+            places = tuple(islice(above, 1))
+            if not places:
+                return None
+        if ref.since and not any(_is_amount(at, parts, grid) for at in places):
             return None
-        for column, worth in parts:
-            if (at, column) in grid.cells:
-                terms[at, column] = terms.get((at, column), Fraction(0)) + weight * worth
+        for at in places:
+            for column, worth in parts:
+                if (at, column) in grid.cells:
+                    terms[at, column] = terms.get((at, column), Fraction(0)) + weight * worth
     return list(terms.items())
 
 
 def _totals(rule: LastRowIsTotals, grid: Grid, amounts: _Amounts, last: int) -> list[Sum]:
     found = []
     for number, name in enumerate(grid.names, 1):
-        if number not in grid.added or amounts.is_lesser(name):
+        if number not in grid.added - grid.lesser:
             continue
         parts = amounts.parts(name)
         target = [((last, column), worth) for column, worth in parts]
@@ -181,3 +217,10 @@ def _counted(rule: Consecutive, grid: Grid, totals_row: int) -> list[Sum]:
         for above, row in pairwise(rows)
         if row == above + 1  # over a gap, some go on counting and some do not
     ]
+
+
+def _rising(rule: NeverFalls, grid: Grid, totals_row: int) -> list[Sum]:
+    """Each number and the one above it; over gaps too, where "the same" is left out."""
+    column = grid.names.index(rule.column) + 1
+    rows = [row for row in grid.rows if row != totals_row and grid.is_number((row, column))]
+    return [Sum(rule.text, (row, column), (((above, column), Fraction(1)),), rises=True) for above, row in pairwise(rows)]

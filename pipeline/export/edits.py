@@ -52,12 +52,13 @@ def read_edits(workbook: Path, readings: Path, files: Sequence[str]) -> Found:
     except (OSError, BadZipFile, KeyError, ValueError) as error:
         raise UsageError(f"{workbook} can't be read as a workbook: {error}", "Save it as .xlsx once more.") from error
     names = {sheet_text(file): file for file in files}
-    found = Found(is_comparable=_edition(book) == edition_of(readings))
-    if found.is_comparable:
+    edition, place = _edition(book), list(consolidated.PLACE)
+    tables = [sheet for sheet in book.worksheets if [cell.value for cell in sheet[1][: len(place)]] == place]
+    found = Found(is_comparable=not tables or edition == edition_of(readings))
+    if tables and found.is_comparable:
         written = _as_written(readings, {safe_text(file): file for file in files})
-        for sheet in book.worksheets:
-            if [cell.value for cell in sheet[1][: len(consolidated.PLACE)]] == list(consolidated.PLACE):
-                _overtyped(sheet, written, names, found)
+        for sheet in tables:
+            _overtyped(sheet, written, names, found)
     for sheet in book.worksheets:
         if sheet.title == review.TITLE or sheet.title.startswith(f"{review.TITLE} "):
             _corrected(sheet, names, found)

@@ -14,8 +14,9 @@ from pipeline.export.edition import Hashed
 from pipeline.export.readings import HEADER, csv_writer, write_readings
 from pipeline.export.spool import Spool
 from pipeline.export.survey import Survey
-from pipeline.files import atomic_files, remove_leftovers, reported
+from pipeline.files import atomic_file, atomic_files, remove_leftovers, reported
 from pipeline.folders import sha256_of
+from pipeline.outbox import REVIEW
 from pipeline.records import ScanEntry, Written
 
 
@@ -24,8 +25,9 @@ def write_job(
 ) -> Written:
     """Write outbox/JOB.xlsx, JOB.csv and JOB.readings.csv, in the order of `scans`, which is gone through once.
 
-    Each is new afterwards, or, whatever goes wrong, as it was; none is replaced before all can be. Same scans, same bytes.
-    `announce` is told the SHA-256 of the workbook before that is put in its place.
+    All three are new afterwards, or, whatever goes wrong, all three are as they were; none is replaced before all can be. Same
+    scans, same bytes. `announce` is told the SHA-256 of the workbook before that is put in its place. Where there is more to
+    review than a workbook should hold pictures of, "JOB (review 2).xlsx" and so on are written then.
 
     Raises OutputError if a file can't be written, UsageError if `job` can't be a file's name. Errors of `scans` pass through.
     """
@@ -49,9 +51,24 @@ def write_job(
         from pipeline.export.workbook import write_workbook  # openpyxl takes a quarter of a second to load
 
         with reported(paths[0]):  # openpyxl writes temporary files of its own
-            write_workbook(workbook, survey, spool, hashed.edition)
+            write_workbook(workbook, job, survey, spool, hashed.edition)
+    reviews = _write_more(job, survey, hashed.edition, outbox)
     gc.collect()  # openpyxl's books and sheets hold each other, and a watcher writes them for months
-    return Written(readings_csv=str(paths[2]), table_csv=str(paths[1]), workbook=str(paths[0]))
+    return Written(readings_csv=str(paths[2]), table_csv=str(paths[1]), workbook=str(paths[0]), reviews=reviews)
+
+
+def _write_more(job: str, survey: Survey, edition: str, outbox: Path) -> tuple[str, ...]:
+    """Further workbooks, one after the other: there may be too many pictures for one."""
+    from pipeline.export.review import parts
+    from pipeline.export.workbook import write_review_book
+
+    written = []
+    for number, doubts in enumerate(parts(survey.most_doubtful_first()), 2):
+        path = outbox / f"{REVIEW.format(job, number)}.xlsx"
+        with atomic_file(path) as stream, reported(path):
+            write_review_book(stream, job, survey, doubts, edition)
+        written.append(str(path))
+    return tuple(written)
 
 
 def _read_once(scans: Iterable[ScanEntry], spool: Spool, readings: Hashed) -> Survey:

@@ -56,7 +56,11 @@ def _files_row(pen: Pen, line: FileLine) -> list[Cell]:
 def write_summary(book: Workbook, survey: Survey, file_width: int) -> None:
     """Counts by file with a chart, and the sums that the sheets were held against."""
     counts = ("cells", "accepted", "corrected", "to review", "text", "sums", "sums that fail")
-    columns = [Column("file", max(file_width, 30), widest=60), *(Column(title, 8, "right") for title in counts)]
+    told = [f"{rule} (found in the numbers)" if is_found else rule for rule, is_found in survey.rules]
+    columns = [
+        Column("file", max(file_width, 30, *map(display_width, told)), widest=80),
+        *(Column(title, 8, "right") for title in counts),
+    ]
     listing = Listing(book, "Summary", columns)
     listing.append(_summary_row(listing.pen(), _total(survey), bold=True))
     for line in survey.files:
@@ -65,15 +69,14 @@ def write_summary(book: Workbook, survey: Survey, file_width: int) -> None:
     last = listing.row - 1
     if survey.rules:
         listing.append([listing.pen().text("", Look())])
-        titles = ("rule", "holds", "writer's mistakes", "open")
+        titles = ("rule", "holds", "mistakes", "open")
         looks = (Look("header"), *(Look("header", "center") for _ in titles[1:]))
         pen = listing.pen()
         listing.append([pen.text(title, look) for title, look in zip(titles, looks, strict=True)])
-        for (rule, is_found), states in survey.rules.items():
+        for rule, states in zip(told, survey.rules.values(), strict=True):
             pen = listing.pen()
-            told = f"{rule} (found in the numbers)" if is_found else rule
             numbers = [states[state] for state in ("holds", "mistake", "open")]
-            listing.append([pen.text(told, Look()), *(pen.number(number, Look(align="right")) for number in numbers)])
+            listing.append([pen.text(rule, Look()), *(pen.number(number, Look(align="right")) for number in numbers)])
     if last > 2:
         _chart(listing, min(last, _MOST_BARS + 2))
     listing.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from openpyxl import Workbook
@@ -16,6 +17,7 @@ from pipeline.export.styles import COLOURS, Look, Pen, colour_of
 from pipeline.export.survey import Doubt
 from pipeline.export.tables import MOST_LINKS, alternatives
 from pipeline.export.text import display_width
+from pipeline.outbox import REVIEW
 
 TITLE = "Review"
 NOTHING_TO_REVIEW = "Nothing needs a look: every cell was read with confidence."
@@ -24,16 +26,24 @@ PLACE = ("file", "page", "table", "row", "column")
 CORRECT = "correct value"
 #: What a person types for a cell that holds nothing.
 BLANK_WORD = "blank"
-#: A workbook with more pictures takes too long to open.
-MOST_PICTURES = 3_000
+#: A workbook with more pictures takes too long to open; there are no more workbooks than so many besides the first.
+MOST_PICTURES, MOST_BOOKS = 3_000, 9
 _PICTURE_COLUMN = len(PLACE) + 1  # from 0: behind the name
 _HEIGHT, _WIDTH = 40, 190  # pixels that a picture may take
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LONGEST_VALUE = 20
 
 
-def write_review(book: Workbook, doubts: list[Doubt], file_width: int) -> None:
-    """Write the sheet. `doubts` are in the order in which they are to be looked at."""
+def parts(doubts: Sequence[Doubt]) -> list[list[Doubt]]:
+    """The doubts whose pictures have no place in the job's workbook, for each further one. Those without pictures need none."""
+    pictured = [doubt for doubt in doubts if picture_of(doubt.reading.picture)]
+    starts = range(MOST_PICTURES, len(pictured), MOST_PICTURES)
+    return [pictured[start : start + MOST_PICTURES] for start in starts[:MOST_BOOKS]]
+
+
+def write_review(book: Workbook, doubts: Sequence[Doubt], file_width: int, job: str) -> None:
+    """Write the sheet. `doubts` are in the order in which they are to be looked at; those whose picture is in another workbook
+    of the job say in which."""
     names, values, reasons = (
         max((display_width(getattr(doubt.reading, field)) for doubt in doubts), default=0)
         for field in ("name", "value", "reason")
@@ -58,25 +68,28 @@ def write_review(book: Workbook, doubts: list[Doubt], file_width: int) -> None:
     pictures = 0
     for number, doubt in enumerate(doubts):
         pen = listing.pen()
-        picture = picture_of(doubt.reading.picture) if pictures < MOST_PICTURES else None
-        if picture:
+        picture = picture_of(doubt.reading.picture)
+        pictures += picture is not None
+        part = 1 + (pictures - 1) // MOST_PICTURES if picture else 1
+        where = REVIEW.format(job, part) if 1 < part <= 1 + MOST_BOOKS else ""
+        if picture and part == 1:
             picture.anchor = f"{get_column_letter(_PICTURE_COLUMN + 1)}{listing.row}"
             listing.sheet.add_image(picture)
-            pictures += 1
-        listing.append(_row(pen, doubt, number < MOST_LINKS), (picture.height + 4) * 0.75 if picture else 0.0)
+        height = (picture.height + 4) * 0.75 if picture and part == 1 else 0.0
+        listing.append(_row(pen, doubt, number < MOST_LINKS, where), height)
     if not doubts:
         listing.append([listing.pen().text(NOTHING_TO_REVIEW, Look("verified"))])
     listing.end()
 
 
-def _row(pen: Pen, doubt: Doubt, has_link: bool) -> list[Cell]:
+def _row(pen: Pen, doubt: Doubt, has_link: bool, where: str) -> list[Cell]:
     r = doubt.reading
     right = Look(align="right")
     return [
         pen.link(doubt.file, doubt.source if has_link else "", Look()),
         *(pen.number(value, right) for value in (doubt.page, r.table, r.row, r.column)),
         pen.text(r.name, Look()),
-        pen.text("", Look()),
+        pen.text(f"in {where}.xlsx" if where else "", Look("quiet", wrap=True)),
         pen.value(r.value or ("" if r.text == r.value else r.text), Look(colour_of(r), "right", bold=True)),
         pen.text(alternatives(r), Look(wrap=True)),
         pen.number(round(r.confidence, 4), Look(align="right", number_format="0.0%")),

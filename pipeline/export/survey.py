@@ -10,8 +10,9 @@ from pipeline.export.consolidated import PLACE, Line, paper_rows, shown
 from pipeline.export.text import display_width
 from pipeline.records import CellReading, Outcome, ScanEntry, SumState
 
-#: Pictures of doubtful cells beyond so many bytes are not kept: the workbook must stay usable, and memory is not endless.
-MOST_PICTURE_BYTES = 24_000_000
+#: Pictures of doubtful cells beyond so many bytes are not kept, nor those of text: workbooks must stay usable, and memory is
+#: not endless.
+MOST_PICTURE_BYTES, MOST_TEXT_BYTES = 24_000_000, 6_000_000
 #: Shapes of tables that get a sheet of their own; the others share one.
 MOST_SHAPES = 20
 #: The name of the sheet, and of the shape, of tables that have none of their own.
@@ -90,7 +91,7 @@ class Survey:
     shapes: dict[str, Shape] = field(default_factory=dict)
     rules: dict[tuple[str, bool], Counter[SumState]] = field(default_factory=dict)  # rule, and whether it was found
     whole: Shape = field(default_factory=Shape)  # all tables one under the other
-    _picture_bytes: int = 0
+    _picture_bytes: Counter[bool] = field(default_factory=Counter)  # by whether they are of text
 
     def add(self, scan: ScanEntry) -> None:
         """Take notice of a scan."""
@@ -152,8 +153,8 @@ class Survey:
         return sorted(self.doubts, key=_urgency)
 
     def _doubt(self, scan: ScanEntry, page: int, reading: CellReading) -> Doubt:
-        self._picture_bytes += len(reading.picture)
-        is_too_much = self._picture_bytes > MOST_PICTURE_BYTES
+        self._picture_bytes[reading.is_text] += len(reading.picture)
+        is_too_much = self._picture_bytes[reading.is_text] > (MOST_TEXT_BYTES if reading.is_text else MOST_PICTURE_BYTES)
         return Doubt(scan.file, page, replace(reading, picture=b"") if is_too_much else reading, scan.source)
 
 

@@ -1,11 +1,11 @@
 """Rules as a person writes them ("total = sum(q1..q10)"), parsed by hand: nothing that a form says is ever run as code.
 
-    rule   := "last row is totals" | NAME "is consecutive" | units | NAME "=" value
+    rule   := "last row is totals" | NAME "is consecutive" | NAME "never falls" | units | NAME "=" value
     units  := NUMBER NAME "=" "1" NAME ("," NUMBER NAME "=" "1" NAME)*          12d = 1s, 20s = 1L
     value  := "round(" sum "," digits ")" | sum
     sum    := product (("+" | "-") product)*
     product:= factor (("*" | "/") factor)*
-    factor := NUMBER | NAME | "-" factor | "(" sum ")" | "previous(" NAME ")" | ("sum" | "avg") "(" NAMES ")"
+    factor := NUMBER | NAME | "-" factor | "(" sum ")" | ("sum" | "avg") "(" NAMES ")" | ("previous" | "subtotal") "(" NAME ")"
     NAMES  := NAME | NAME ".." NAME, separated by commas
 
 A NAME with spaces or signs in it stands in quotes. What comes out is linear in the columns; anything else is refused.
@@ -30,10 +30,12 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A column's cell in the same row or, with `back`, in the last row above that has one."""
+    """A column's cell in the same row; with `back`, in the last row above that has one; with `since`, in this row and in all
+    above it, up to the last one where the rule's target has something."""
 
     column: str
     back: bool = False
+    since: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,14 @@ class Consecutive:
 
 
 @dataclass(frozen=True, slots=True)
+class NeverFalls:
+    """What a column says is never less than in the row above, as the days of a month."""
+
+    text: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Units:
     """Columns that are one amount: `parts` has each and what it is worth in the smallest, which is last."""
 
@@ -95,7 +105,7 @@ class Units:
     parts: tuple[tuple[str, int], ...]
 
 
-Rule = Equation | LastRowIsTotals | Consecutive | Units
+Rule = Equation | LastRowIsTotals | Consecutive | NeverFalls | Units
 
 
 def parse_rule(text: str, columns: Sequence[str]) -> Rule:
@@ -117,6 +127,8 @@ class _Parser:
             return LastRowIsTotals(self._text)
         if [value for _, value in self._tokens[1:]] == ["is", "consecutive"]:
             return Consecutive(self._text, self._column())
+        if [value for _, value in self._tokens[1:]] == ["never", "falls"]:
+            return NeverFalls(self._text, self._column())
         if self._tokens and self._tokens[0][0] == "number":
             return self._units()
         target = self._column()
@@ -124,7 +136,10 @@ class _Parser:
         value, digits = self._value()
         if self._at < len(self._tokens):
             raise ExpressionError(f"{self._tokens[self._at][1]!r} was not expected in {self._text!r}")
-        if any(ref == Ref(target) for ref, _ in value.weights) or any(target in mean.columns for mean in value.means):
+        summed = [ref.column for ref, _ in value.weights if not ref.back] + [
+            name for mean in value.means for name in mean.columns
+        ]
+        if target in summed:
             raise ExpressionError(f"{target} is on both sides of {self._text!r}")
         if not value.weights and not value.means:
             raise ExpressionError(f"{self._text!r} names no column on its right")
@@ -210,14 +225,16 @@ class _Parser:
     def _call(self) -> Linear:
         name = self._next()[1]
         self._expect("(")
-        if name == "previous":
-            result = Linear(weights=((Ref(self._column(), back=True), Fraction(1)),))
+        if name in ("previous", "subtotal"):
+            ref = Ref(self._column(), back=name == "previous", since=name == "subtotal")
+            result = Linear(weights=((ref, Fraction(1)),))
         elif name == "sum":
             result = Linear(weights=tuple((Ref(column), Fraction(1)) for column in self._names()))
         elif name == "avg":
             result = Linear(means=(Mean(self._names(), Fraction(1)),))
         else:
-            raise ExpressionError(f"there is no function {name!r}; there are sum, avg, previous and, around it all, round")
+            known = "sum, avg, previous, subtotal and, around it all, round"
+            raise ExpressionError(f"there is no function {name!r}; there are {known}")
         self._expect(")")
         return result
 
@@ -244,7 +261,8 @@ class _Parser:
     def _column(self) -> str:
         kind, name = self._next()
         if kind not in ("name", "quoted"):
-            raise ExpressionError(f"a column's name was expected, not {name!r}, in {self._text!r}")
+            hint = "; a name that is a number stands in quotes" if name in self._columns else ""
+            raise ExpressionError(f"a column's name was expected, not {name!r}, in {self._text!r}{hint}")
         if name not in self._columns:
             raise ExpressionError(f"there is no column {name!r}; the columns are {', '.join(self._columns)}")
         return name

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline.errors import FormError
-from pipeline.forms.expressions import Equation, ExpressionError, LastRowIsTotals, Units, parse_rule
+from pipeline.forms.expressions import Consecutive, Equation, ExpressionError, NeverFalls, Units, parse_rule
 from pipeline.forms.form import Column, ColumnType, Dash, Form
 from pipeline.forms.tomllines import Path as KeyPath
 from pipeline.forms.tomllines import lines_of
@@ -111,8 +111,10 @@ class _Reader:
             added += [name for mean in rule.value.means for name in mean.columns]
         elif isinstance(rule, Units):
             added = [name for name, _ in rule.parts]
-        elif not isinstance(rule, LastRowIsTotals) and known[rule.column].type not in ("roll", "integer"):
+        elif isinstance(rule, Consecutive) and known[rule.column].type not in ("roll", "integer"):
             raise self._error(key, f"{rule.column} is of type {known[rule.column].type}, which does not count")
+        elif isinstance(rule, NeverFalls) and not (known[rule.column].is_number or known[rule.column].type == "roll"):
+            raise self._error(key, f"{rule.column} is of type {known[rule.column].type}, of which none is more than another")
         for name in added:
             if not known[name].is_number:
                 raise self._error(key, f"{name} is of type {known[name].type}, which can't be added up")

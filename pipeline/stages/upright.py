@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.records import Box, Page, PageResult
+from pipeline.records import Box, CellReading, Page, PageResult
 
 #: A page lies as it should if this share of its numbers, and of all that is written on it, is read for sure.
 _OF_NUMBERS, _OF_ALL = 0.6, 0.25
 #: A turned page is taken only if it reads this much better, and by so many cells: most pages lie as they should.
 _BETTER, _MORE = 1.5, 4
+#: Ink that says a number so surely is read well, even if the number is in a sum that does not come out.
+_SURE = 0.99
 
 
 def turned(page: Page, turn: int) -> Page:
@@ -28,8 +30,12 @@ def unturned(result: PageResult, turn: int, page: Page) -> PageResult:
 
 
 def read_for_sure(result: PageResult) -> int:
-    """How many cells were accepted as numbers or grades."""
-    return sum(reading.status in ("ok", "corrected", "verified") for reading in result.readings)
+    """How many cells were read as numbers or grades for sure, or accepted as such."""
+    return sum(reading.status in ("ok", "corrected", "verified") or _is_clear(reading) for reading in result.readings)
+
+
+def _is_clear(reading: CellReading) -> bool:
+    return reading.kind in ("number", "grade") and bool(reading.candidates) and reading.candidates[0][1] >= _SURE
 
 
 def reads_well(result: PageResult) -> bool:
@@ -41,6 +47,8 @@ def reads_well(result: PageResult) -> bool:
 
 def reads_better(turned_result: PageResult, result: PageResult) -> bool:
     """Whether a turned page reads so much better that it must be the right way up."""
+    if any(note.form for note in result.tables) and not any(note.form for note in turned_result.tables):
+        return False
     return read_for_sure(turned_result) >= max(_BETTER * read_for_sure(result), read_for_sure(result) + _MORE)
 
 

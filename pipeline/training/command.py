@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pipeline.ann import Model, load_model, save_model
-from pipeline.chain import SHIPPED_MODEL, model_file, model_of
+from pipeline.chain import model_file, model_of
 from pipeline.files import atomic_files
+from pipeline.learned import put_aside
 from pipeline.settings import Settings
 from pipeline.training.card import card, card_beside, facts_of
 from pipeline.training.curve import write_curve
@@ -43,9 +44,10 @@ def train_model(
 ) -> Iterator[str]:
     """Trains the production network; yields lines that say what came of it.
 
+    It takes the place of the one in use, unless `output` says otherwise; if that has learned from corrections, a copy is kept.
     Raises DataError without data, ModelError if the new model is worse than the present one: it is kept beside it.
     """
-    output = output or settings.model or SHIPPED_MODEL
+    output = output or model_file(settings)
     recipe = Recipe() if epochs is None else Recipe(legs=(replace(Recipe().legs[0], epochs=epochs),))
     present = checked_output(output, force)
     data = data_folder(data)
@@ -58,6 +60,9 @@ def train_model(
     evaluation = measure(made.model, made.corpus.measured_parts, *tests)
     for target in targets(evaluation):
         yield f"{target.what}: {target.found} ({target.wanted}: {'yes' if target.met else 'NO'})"
+    if output == settings.own_model and output.exists() and not settings.model:
+        yield f"kept: {put_aside(output)}, to which `pipeline model --rollback` goes back"
+        yield "what that has learned from corrections is not in the new one; `pipeline learn` teaches it again"
     yield from _save(made, evaluation, output)
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.arithmetic import belief as belief_module
-from pipeline.arithmetic.belief import Options, believe
-from pipeline.arithmetic.sums import Place, Sum
+from pipeline.arithmetic.belief import believe
+from pipeline.arithmetic.climb import Climb
+from pipeline.arithmetic.sums import Options, Place, Sum
 
 
 def _options(draw: st.DrawFn) -> Options:
@@ -79,3 +80,30 @@ def test_numbers_too_large_for_a_table_are_no_reason_to_fail() -> None:
     huge = Options((Fraction(10**18),), (0.9,), 0.1)
     belief = believe({(1, 1): huge, (1, 2): huge}, [Sum("r", (1, 1), (((1, 2), Fraction(10**4)),))])
     assert belief.holds[0] < 0.1
+
+
+@given(st.lists(options, min_size=3, max_size=4))
+@settings(deadline=None, max_examples=40)
+def test_a_column_that_never_falls_is_solved_exactly(found: list[Options]) -> None:
+    """Steps of the climb's mean length; one time in fifty, or where a number is none of its candidates, any number follows."""
+    cells = {(row, 1): each for row, each in enumerate(found)}
+    steps = [Sum("r", (row, 1), (((row - 1, 1), Fraction(1)),), rises=True) for row in range(1, len(found))]
+    climb = Climb.of(steps, cells)
+    share = climb.step_mean / (1 + climb.step_mean)
+    totals = {place: np.zeros(len(each.values) + 1) for place, each in cells.items()}
+    for choice in itertools.product(*(range(len(each.values) + 1) for each in found)):
+        weight = 1.0
+        for each, k in zip(found, choice, strict=True):
+            weight *= (*each.chances, each.other)[k]
+        for row, (above, now) in enumerate(itertools.pairwise(choice)):
+            anything = 1 / climb.room
+            if above < len(found[row].values) and now < len(found[row + 1].values):
+                step = float(found[row + 1].values[now] - found[row].values[above])
+                weight *= 0.02 * anything + (0.98 * (1 - share) * share**step if step >= 0 else 0.0)
+            else:
+                weight *= anything
+        for place, k in zip(cells, choice, strict=True):
+            totals[place][k] += weight
+    belief = believe(cells, steps)
+    for place, total in totals.items():
+        assert belief.cells[place] == pytest.approx(list(total / total.sum()), abs=1e-6)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -73,6 +74,11 @@ def test_an_unreadable_cell_is_not_made_up_but_hinted_at() -> None:
     cells, _ = checked([["1", "?", "6", "7", "18"], *GOOD], form(SUM))
     assert (cells[1, 2].value, cells[1, 2].status) == ("", "unreadable")
     assert "would make it 5" in cells[1, 2].reason
+
+
+def test_a_sum_with_an_unreadable_cell_accuses_nobody() -> None:
+    cells, _ = checked([["1", "5", "?", "6", "18"], *GOOD], form(SUM))
+    assert [cells[1, c].status for c in (2, 3, 4, 5)] == ["ok", "unreadable", "ok", "ok"]
 
 
 def test_a_blank_counts_as_nothing_and_is_doubted_if_something_is_missing() -> None:
@@ -176,9 +182,53 @@ def test_counting_reads_what_is_faint() -> None:
     assert (cells[4, 1].value, cells[4, 1].status) == ("004", "corrected")
 
 
-def test_days_are_not_taken_for_numbers_that_count() -> None:
-    days = [1, 2, 3, 3, 4, 5, 6, 8, 9, 10, 11, 12, 12, 13, 14, 16, 17, 18, 19]
-    assert checked([[str(day)] for day in days])[1].rules == ()
+DAYS = (1, 2, 3, 3, 4, 5, 6, 8, 9, 10, 11, 12, 12, 13, 14, 16, 17, 18, 19)
+
+
+def test_days_are_not_taken_for_numbers_that_count_but_never_fall() -> None:
+    assert checked([[str(day)] for day in DAYS])[1].rules == ("C1 never falls",)
+
+
+def _days(**said: Said) -> dict[tuple[int, int], CellReading]:
+    """The days, each a little in doubt, but for those of some rows."""
+    rows: list[list[Said]] = [[said.get(f"row{n}", (str(day), 0.97, {"21": 0.01}))] for n, day in enumerate(DAYS, 1)]
+    known = form("day never falls", columns=[Column("day", "integer", least=Fraction(1), most=Fraction(31))])
+    return checked(rows, known)[0]
+
+
+def test_days_that_never_fall_are_read_by_those_around_them() -> None:
+    cells = _days(row8=("3", 0.9, {"8": 0.095}))
+    assert (cells[8, 1].value, cells[8, 1].status) == ("8", "corrected")
+    assert "never falls" in cells[8, 1].reason
+    assert {cells[row, 1].status for row in range(2, 19) if row != 8} == {"verified"}
+
+
+def test_a_day_that_falls_is_the_writers_if_it_is_surely_read() -> None:
+    cells = _days(row8="3")
+    assert (cells[8, 1].value, cells[8, 1].status) == ("3", "review")
+    assert "writer's mistake" in cells[8, 1].reason and "above is 6" in cells[8, 1].reason
+
+
+def test_no_day_is_made_up_of_its_neighbours() -> None:
+    cells = _days(row8=("77", 0.9, {"71": 0.06}))
+    assert cells[8, 1].status == "review"
+
+
+def test_a_month_that_ends_in_the_middle_is_read_as_one() -> None:
+    days = [*range(14, 31, 2), *range(1, 12)]
+    known = form("day never falls", columns=[Column("day", "integer", least=Fraction(1), most=Fraction(31))])
+    cells, note = checked([[str(day)] for day in days], known)
+    assert [cells[row, 1].value for row in range(1, len(days) + 1)] == list(map(str, days))
+    assert [check.row for check in note.checks if check.state == "mistake"] == [10]
+
+
+def test_subtotals_are_of_the_rows_since_the_last_one() -> None:
+    columns = [Column(name, "integer") for name in ("item", "carried")]
+    known = form("carried = subtotal(item)", "last row is totals", columns=columns)
+    rows: list[list[Said]] = [["5", ""], ["6", "11"], ["", "4"], [("7", 0.9, {"1": 0.05}), "-"], ["2", "3"], ["", "18"]]
+    cells, note = checked(rows, known)
+    assert (cells[4, 1].value, cells[4, 1].status) == ("1", "corrected")
+    assert [(check.row, check.state) for check in note.checks] == [(2, "holds"), (5, "holds"), (6, "holds")]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -212,6 +262,34 @@ def test_headings_that_look_like_numbers_are_left_out_of_the_sums() -> None:
     assert set(note.rules) == {"C6 = sum(C2..C5)", "C1 is consecutive", "last row is totals"}
     assert {check.state for check in note.checks} == {"holds"}
     assert cells[1, 2].status == "ok" and cells[1, 1].value == "9011"
+
+
+def test_years_above_the_columns_are_in_none_of_their_sums() -> None:
+    rain = np.random.default_rng(5).integers(0, 900, (12, 8))
+    rows: list[list[Said]] = [["8", *[""] * 7], [*map(str, range(1900, 1908))]]
+    rows += [[f"{n / 100:.2f}" for n in line] for line in (*rain, rain.sum(axis=0))]
+    _, note = checked(rows)
+    assert note.rules == ("last row is totals",)
+    assert {check.state for check in note.checks} == {"holds"}
+
+
+def test_headings_beside_writing_are_not_read_though_they_look_like_numbers() -> None:
+    marks = np.random.default_rng(5).integers(0, 20, (12, 4))
+    rows: list[list[Said]] = [["Roll", "01", "02", ("03", 0.8), "04", "Total"]]
+    rows += [[str(7 + i), *map(str, line), str(line.sum())] for i, line in enumerate(marks)]
+    cells, note = checked(rows)
+    assert set(note.rules) == {"C6 = sum(C2..C5)", "C1 is consecutive"}
+    assert {(cells[1, c].value, cells[1, c].reason) for c in range(1, 7)} == {("", TEXT_REASON)}
+    again = check_page([as_read(cell, 0.98) for cell in cells.values()], {}, 0.98)[0]
+    assert list(again) == list(cells.values())
+
+
+def test_a_first_row_in_doubt_is_no_heading() -> None:
+    marks = np.random.default_rng(5).integers(0, 20, (12, 4))
+    rows: list[list[Said]] = [[str(7 + i), *map(str, line), str(line.sum())] for i, line in enumerate(marks)]
+    rows[0][2] = "scrawl"
+    cells, _ = checked(rows)
+    assert cells[1, 2].value == str(marks[0, 0])
 
 
 @pytest.mark.parametrize("seed", range(40))

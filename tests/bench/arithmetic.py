@@ -34,6 +34,10 @@ from tests.scoring import Score, same
 _FORMS = Path(__file__).parents[2] / "config" / "forms"
 _KINDS = ("marks", "ledger", "random")
 
+_WIDTHS = {"cells": 18, "exact %": 9, "wrong": 7, "wrong %": 9, "review %": 9, "corrected": 11, "false": 7, "verified": 10}
+#: Over the columns of a tally's line.
+TITLES = "".join(f"{title:>{width}}" for title, width in _WIDTHS.items()) + f"{'false':>7}"
+
 
 @dataclass
 class Tally:
@@ -115,9 +119,7 @@ def main() -> None:
                 checked, _ = check_page(alone, {1: form_of(kind)}, settings.threshold)
                 seconds += time.process_time() - start
                 ways["form"].add(replace(result, readings=checked), truth)
-        titles = ("cells", 8), ("exact %", 9), ("wrong", 7), ("wrong %", 9), ("review %", 9), ("corrected", 11), ("false", 7)
-        header = "".join(f"{title:>{width}}" for title, width in (*titles, ("verified", 10), ("false", 7)))
-        print(f"{kind:10}{header}")
+        print(f"{kind}\n{TITLES}")
         for name, tally in ways.items():
             print(tally.line(name), flush=True)
         found = ", ".join(f"{rule} ({count})" for rule, count in rules.most_common(6))

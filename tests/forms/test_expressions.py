@@ -13,13 +13,14 @@ from pipeline.forms.expressions import (
     LastRowIsTotals,
     Linear,
     Mean,
+    NeverFalls,
     Ref,
     Units,
     evaluate,
     parse_rule,
 )
 
-COLUMNS = ("roll", "q1", "q2", "q3", "q4", "total", "paid in", "balance", "L", "s", "d")
+COLUMNS = ("1900", "roll", "q1", "q2", "q3", "q4", "total", "paid in", "balance", "L", "s", "d")
 
 
 def value(text: str) -> Linear:
@@ -40,6 +41,10 @@ def test_the_row_above_and_names_with_spaces() -> None:
     assert dict(rule.value.weights) == {Ref("balance", back=True): 1, Ref("q1"): -1, Ref("paid in"): 1}
 
 
+def test_all_rows_since_the_last_subtotal() -> None:
+    assert dict(value("subtotal(q1)").weights) == {Ref("q1", since=True): 1}
+
+
 def test_a_rounded_mean() -> None:
     rule = parse_rule("total = round(avg(q1..q4), 1)", COLUMNS)
     assert rule == Equation(rule.text, "total", Linear(means=(Mean(("q1", "q2", "q3", "q4"), Fraction(1)),)), 1)
@@ -54,6 +59,7 @@ def test_a_mean_is_of_what_is_filled_in() -> None:
 def test_rules_in_words_and_units() -> None:
     assert parse_rule("last row is totals", COLUMNS) == LastRowIsTotals("last row is totals")
     assert parse_rule("roll is consecutive", COLUMNS) == Consecutive("roll is consecutive", "roll")
+    assert parse_rule("q1 never falls", COLUMNS) == NeverFalls("q1 never falls", "q1")
     units = parse_rule("12d = 1s, 20s = 1L", COLUMNS)
     assert isinstance(units, Units)
     assert units.parts == (("L", 240), ("s", 12), ("d", 1))
@@ -65,9 +71,11 @@ def test_rules_in_words_and_units() -> None:
         ("", "empty"),
         ("total", "'='"),
         ("total = ", "a column's name"),
+        ("total = sum(1900)", "in quotes"),
         ("total = 3", "names no column"),
         ("total = q9", "no column 'q9'"),
         ("total = q1 + total", "both sides"),
+        ("total = subtotal(total)", "both sides"),
         ("total = q1 * q2", "can't be multiplied"),
         ("total = q1 / 0", "division by zero"),
         ("total = q1 q2", "not expected"),

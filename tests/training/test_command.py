@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from pipeline import chain, cli
 from pipeline.ann import Model, Network, load_model, save_model
 from pipeline.errors import DataError, ModelError, OutputError
+from pipeline.learned import roll_back
 from pipeline.settings import Settings
 from pipeline.training import command, datasets, download, evaluate, make
 from pipeline.training.card import card, card_beside
@@ -231,6 +232,22 @@ def test_a_place_that_cannot_be_written_is_seen_before_the_long_run(
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(OutputError, match=r"--output"):
         list(train_model(Settings(), data, output=tmp_path / "m.pkl"))
+
+
+def test_a_new_network_takes_the_place_of_the_learned_one_which_is_kept(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would go into the package, and the learned one would go on reading."""
+    settings, shipped = Settings(), chain.SHIPPED_MODEL.read_bytes()
+    learned, new = save_model(constant(1)), constant(2)
+    settings.own_model.parent.mkdir(parents=True)
+    settings.own_model.write_bytes(learned)
+    instead(monkeypatch, new, data)
+    lines = list(train_model(settings, data, force=True))
+    assert chain.SHIPPED_MODEL.read_bytes() == shipped
+    assert settings.own_model.read_bytes() == save_model(new)
+    assert settings.own_model.with_suffix(".1.pkl").read_bytes() == learned
+    assert any("--rollback" in line for line in lines)
+    roll_back(settings)
+    assert settings.own_model.read_bytes() == learned
 
 
 # the published network

@@ -1,0 +1,27 @@
+"""What the spreadsheets of a job are called."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+#: A job that is written beside a workbook that must not be touched.
+BESIDE = "{} (new)"
+#: A workbook with more of what is to review, from 2 on, than the job's own has room for.
+REVIEW = "{} (review {})"
+
+_MORE = re.compile(r"(.+) \(review \d+\)")
+
+
+def job_of(workbook: Path) -> str:
+    """The job that a workbook is of, by its name."""
+    name = workbook.stem
+    if match := _MORE.fullmatch(name):
+        name = match[1]
+    return name.removesuffix(BESIDE.format(""))
+
+
+def review_books(outbox: Path, name: str) -> list[Path]:
+    """The further workbooks with what is to review, of a job or of what is beside it."""
+    found = ((_MORE.fullmatch(path.stem), path) for path in outbox.glob("*.xlsx"))
+    return sorted(path for match, path in found if match and match[1] == name)
