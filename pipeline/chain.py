@@ -15,7 +15,7 @@ from pipeline.ann import Model, load_model
 from pipeline.errors import ModelError, ScanError
 from pipeline.files import write_atomically
 from pipeline.forms import Form, forms_in_use
-from pipeline.records import Failure, Image, Page, PageResult, Reading, ScanResult
+from pipeline.records import Failure, Image, Page, PageResult, Reading, ScanResult, TabledPage
 from pipeline.settings import Settings
 from pipeline.stages.clean import clean, draw_clean
 from pipeline.stages.decode import decode
@@ -26,6 +26,7 @@ from pipeline.stages.lone import single_cell, single_glyph
 from pipeline.stages.printedtable import find_all_tables
 from pipeline.stages.recognise import draw_glyphs, recognise
 from pipeline.stages.reconcile import reconcile
+from pipeline.stages.sampling import likelier_turn
 from pipeline.stages.segment import draw_segments, segment
 from pipeline.stages.table import draw_tables
 from pipeline.stages.upright import reads_better, reads_well, turned, unturned
@@ -58,10 +59,9 @@ CHAIN: tuple[Stage, ...] = (
 
 def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
     """One page through the chain, the right way up. With `trace`, every stage's picture is put into that folder."""
-    best, best_turn = run_chain(page, kit), 0
-    for turn in (2, 1, 3):
-        if reads_well(best):
-            break
+    tabled, best = _run(page, kit)
+    best_turn = 0
+    if not reads_well(best) and (turn := likelier_turn(tabled, kit)):
         result = run_chain(turned(page, turn), kit)
         if reads_better(result, best):
             best, best_turn = result, turn
@@ -72,16 +72,22 @@ def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
 
 def run_chain(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
     """One page through the stages as it lies."""
+    return _run(page, kit, trace)[1]
+
+
+def _run(page: Page, kit: Kit, trace: Path | None = None) -> tuple[TabledPage, PageResult]:
+    """What the page's tables are, and what they say."""
     seconds: dict[str, float] = {}
-    value: Any = page
+    values: list[Any] = [page]
     for number, stage in enumerate(CHAIN, 1):
         start = time.perf_counter()
-        value = stage.run(value, kit)
+        values.append(stage.run(values[-1], kit))
         seconds[stage.name] = time.perf_counter() - start
         if trace and stage.draw:
-            _save(stage.draw(value), trace / f"page-{page.number}-{number}-{stage.name}.png")
-    result: PageResult = value
-    return replace(result, seconds=seconds)
+            _save(stage.draw(values[-1]), trace / f"page-{page.number}-{number}-{stage.name}.png")
+    tabled: TabledPage = next(value for value in values if isinstance(value, TabledPage))
+    result: PageResult = values[-1]
+    return tabled, replace(result, seconds=seconds)
 
 
 def read_scan(

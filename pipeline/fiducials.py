@@ -16,6 +16,8 @@ _DICTIONARY = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
 _CORNERS = 4
 #: Marks are looked for in a picture whose longer side has at most so many pixels.
 _SKETCH = 1600
+#: A quick look compares pixels with their surroundings of this width only.
+_QUICK_WINDOW = 15
 #: A QR code is read from a picture about this large.
 _READABLE = 480
 
@@ -34,6 +36,14 @@ def tag_pattern(text: str) -> Image:
     dark = np.argwhere(pattern == 0)
     (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0) + 1
     return np.asarray(pattern[top:bottom, left:right], np.uint8)
+
+
+def may_show_corners(sketch: Image) -> bool:
+    """Whether a small picture of a page seems to show a corner mark: most pages have none, and need no closer look."""
+    quick = cv2.aruco.DetectorParameters()
+    quick.adaptiveThreshWinSizeMin = quick.adaptiveThreshWinSizeMax = _QUICK_WINDOW
+    numbers = cv2.aruco.ArucoDetector(_DICTIONARY, quick).detectMarkers(sketch)[1]
+    return numbers is not None and bool((np.asarray(numbers) < 2 * _CORNERS).any())
 
 
 def find_corners(grey: Image) -> tuple[dict[int, Floats], bool]:

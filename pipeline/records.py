@@ -194,10 +194,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPage:
-    """`readings[i]` is what `lattices[i]` of the segmented page says."""
+    """`readings[i]` is what `lattices[i]` of the segmented page says; `forms` names the form of each table that has one."""
 
     segmented: SegmentedPage
     readings: tuple[Reading, ...]
+    forms: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.fiducials import may_show_corners
 from pipeline.records import CleanPage, Image, Matrix, Page
 from pipeline.stages.kit import Kit
 from pipeline.stages.printed import find_printed, flattening, without_marks
@@ -26,6 +27,8 @@ _SHORTEST_STROKE, _LONGEST_STROKE, _ENOUGH = 3.0, 60.0, 200
 _SKETCH = 1200
 #: A pixel is compared with its surroundings, so many strokes wide at least; pale ink must be ink for sure in this share.
 _SURROUNDINGS, _SURE = 8.0, 0.15
+#: Rows of pixels that are made ink of at once.
+_BAND = 128
 #: Directions further than this from the nearest axis are no rulings of an upright page.
 _STEEPEST = np.tan(np.radians(20))
 
@@ -36,11 +39,12 @@ def clean(page: Page, kit: Kit) -> CleanPage:
     height, width = grey.shape
     scale = float(np.clip(1.0, _SHORTEST / max(height, width), _LONGEST / max(height, width)))
     scale = min(scale, 3.0)
-    printed = find_printed(grey)
+    sketch = _sketch(grey)
+    printed = find_printed(grey) if may_show_corners(sketch) else None
     if printed:
         to_page, size, scale = flattening(printed, _SHORTEST, _LONGEST)
     else:
-        to_page, size = _rectification(grey, scale)
+        to_page, size = _rectification(grey.shape, sketch, scale)
     if scale < 1:  # area-average first: warping alone would skip pixels
         target = (max(1, round(width * scale)), max(1, round(height * scale)))
         source = cv2.resize(grey, target, interpolation=cv2.INTER_AREA)
@@ -85,17 +89,26 @@ def binarise(grey: Image, stroke: float = 0.0) -> Image:
     and what is only half as dark is ink too, if it goes on from ink.
     """
     window = window_of(grey, stroke)
-    mean = cv2.boxFilter(grey, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
-    square = cv2.sqrBoxFilter(grey, cv2.CV_32F, (window, window), borderType=cv2.BORDER_REFLECT)
-    spread = cv2.sqrt(np.maximum(cv2.subtract(square, cv2.multiply(mean, mean)), 0))
-    less = cv2.subtract(mean, cv2.multiply(mean, spread, scale=1 / 128))
     grain = 1.4826 * float(np.median(255 - grey[::4, ::4]))  # of the paper: half of the page and more is paper
     limit = 255 - max(24.0, 4 * grain)
-    ink = _darker_than(grey, cv2.addWeighted(mean, 1, less, -0.2, 0), limit)
-    if not is_blurred(grey, stroke):
-        return ink
-    pale = _darker_than(grey, cv2.addWeighted(mean, 1, less, -0.1, 0), (255 + limit) / 2)
-    return _that_go_on_from(cv2.max(pale, ink).astype(np.uint8), ink)
+    is_wide = is_blurred(grey, stroke)
+    ink, pale = np.empty_like(grey), np.empty_like(grey if is_wide else grey[:0])
+    # band by band, so that what is between stays in the processor's own memory
+    half, height = window // 2, _BAND
+    framed = cv2.copyMakeBorder(grey, half, half, half, half, cv2.BORDER_REFLECT)
+    for top in range(0, grey.shape[0], height):
+        band = grey[top : top + height]
+        around = framed[top : top + band.shape[0] + 2 * half]
+        inner = np.s_[half : half + band.shape[0], half : half + band.shape[1]]
+        mean = cv2.boxFilter(around, cv2.CV_32F, (window, window))[inner]
+        square = cv2.sqrBoxFilter(around, cv2.CV_32F, (window, window))[inner]
+        spread = cv2.sqrt(np.maximum(cv2.subtract(square, cv2.multiply(mean, mean)), 0))
+        less = cv2.subtract(mean, cv2.multiply(mean, spread, scale=1 / 128))
+        ink[top : top + height] = _darker_than(band, cv2.addWeighted(mean, 1, less, -0.2, 0), limit)
+        if is_wide:
+            darker = _darker_than(band, cv2.addWeighted(mean, 1, less, -0.1, 0), (255 + limit) / 2)
+            pale[top : top + height] = cv2.max(darker, ink[top : top + height])
+    return _that_go_on_from(pale, ink) if is_wide else ink
 
 
 def _darker_than(grey: Image, around: NDArray[Any], limit: float) -> Image:
@@ -169,11 +182,17 @@ def even_light(grey: Image) -> Image:
     return cv2.divide(grey, np.maximum(paper, 1), scale=250).astype(np.uint8)
 
 
-def _rectification(grey: Image, scale: float) -> tuple[Matrix, tuple[int, int]]:
+def _sketch(grey: Image) -> Image:
+    """The page, small: for what is looked for all over it."""
+    shrink = min(1.0, _SKETCH / max(grey.shape))
+    return cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _rectification(shape: tuple[int, ...], sketch: Image, scale: float) -> tuple[Matrix, tuple[int, int]]:
     """Homography from clean to page pixels, and the (width, height) of the clean image, which holds the whole page."""
-    height, width = grey.shape
+    height, width = shape
     middle = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
-    straighten = _straightening(grey)
+    straighten = _straightening(shape, sketch)
     corners = np.array([[-width, width, width, -width], [-height, -height, height, height], [2, 2, 2, 2]]) / 2
     placed = np.linalg.inv(straighten) @ corners
     placed = placed[:2] / placed[2]
@@ -183,11 +202,11 @@ def _rectification(grey: Image, scale: float) -> tuple[Matrix, tuple[int, int]]:
     return middle @ straighten @ shift, (int(size[0]), int(size[1]))
 
 
-def _straightening(grey: Image) -> Matrix:
+def _straightening(shape: tuple[int, ...], sketch: Image) -> Matrix:
     """Homography about the page's middle that takes axis-parallel lines to the directions of the page's lines."""
-    segments = _segments(grey)
+    segments = _segments(shape, sketch)
     angle, support = _main_angle(segments)
-    if support < 2 * max(grey.shape):  # a few strokes of writing say nothing about how the page lies
+    if support < 2 * max(shape):  # a few strokes of writing say nothing about how the page lies
         return np.eye(3)
     cos, sin = np.cos(angle), np.sin(angle)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
@@ -196,7 +215,7 @@ def _straightening(grey: Image) -> Matrix:
     length = np.hypot(delta[:, 0], delta[:, 1])
     flat = np.abs(delta[:, 1]) < _STEEPEST * np.abs(delta[:, 0])
     upright = np.abs(delta[:, 0]) < _STEEPEST * np.abs(delta[:, 1])
-    reach = max(grey.shape) / 2
+    reach = max(shape) / 2
     rise, fan = _slope_field(delta[flat, 1] / delta[flat, 0], centre[flat, 1] / reach, length[flat])
     lean, spread = _slope_field(delta[upright, 0] / delta[upright, 1], centre[upright, 0] / reach, length[upright])
     # The columns are where the horizontal and the vertical lines of the page meet, and its middle.
@@ -205,10 +224,9 @@ def _straightening(grey: Image) -> Matrix:
     return straightening
 
 
-def _segments(grey: Image) -> NDArray[np.float64]:
-    """Long straight segments (n, 4) x1 y1 x2 y2, relative to the middle of the page, in its pixels."""
-    shrink = min(1.0, _SKETCH / max(grey.shape))
-    small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+def _segments(shape: tuple[int, ...], small: Image) -> NDArray[np.float64]:
+    """Long straight segments (n, 4) x1 y1 x2 y2 on a sketch, relative to the middle of the page, in its pixels."""
+    shrink = min(1.0, _SKETCH / max(shape))
     found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(small)[0]
     if found is None:
         return np.zeros((0, 4))

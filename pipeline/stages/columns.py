@@ -12,7 +12,7 @@ from pipeline.stages.erasing import within_edges, without_rulings
 from pipeline.stages.faded import with_faded_columns
 from pipeline.stages.grid import Grid, overlap
 from pipeline.stages.halfruled import with_lines, with_worn_columns
-from pipeline.stages.rulings import Curve, Ruling, as_inked, find_pale_rulings
+from pipeline.stages.rulings import Curve, Ruling, as_inked, find_pale_rulings, transposed
 from pipeline.stages.straight import Straight
 
 #: The longest ruling is so many character heights long, the others this share of it, and they run beside it for most of it.
@@ -54,9 +54,7 @@ class PaleRulings:
     def of(page: CleanPage, thin: Image, character: float) -> PaleRulings:
         """`thin` is the page's ink without blots."""
         level, across, _ = find_pale_rulings(thin, page.grey, character, page.stroke_width)
-        upright, down, dark = find_pale_rulings(
-            np.ascontiguousarray(thin.T), np.ascontiguousarray(page.grey.T), character, page.stroke_width
-        )
+        upright, down, dark = find_pale_rulings(transposed(thin), transposed(page.grey), character, page.stroke_width)
         # a sum's underline is blurred into the digits upon it; a column's ruling must go all of it, or is read as ones
         level = [as_inked(r, thin) for r in level if r.length > _UNDERLINE * character]
         long = [r for r in upright if r.length > _PIECE * character]
@@ -64,7 +62,7 @@ class PaleRulings:
         upright = [r for r in long if not any(r is edge for edge in edges)]
         image = np.maximum(across, down.T)
         rest = within_edges(without_rulings(thin, level, upright, page.stroke_width, page.grey), edges)
-        return PaleRulings(level, upright, edges, image, np.ascontiguousarray(dark.T), rest)
+        return PaleRulings(level, upright, edges, image, transposed(dark), rest)
 
 
 def column_grids(pale: PaleRulings, character: float) -> list[Grid]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Image
-from pipeline.stages.rulings import Ruling, half_thickness, places
+from pipeline.stages.rulings import Ruling, half_thickness, places, transposed
 
 #: A pen can be told from a ruling that is paler by so much, of 255; what is this share of the way darker is the pen's.
 _PALER, _PEN = 40.0, 0.6
@@ -32,14 +32,14 @@ def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stro
     bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
     # where two rulings meet, the one would be taken for a stroke across the other
     wide = [cv2.dilate(band, np.ones((3, 3), np.uint8)) for band in bands]
-    rest = [np.where(band > 0, 0, ink).astype(np.uint8) for band in wide]
-    erased = np.asarray((wide[0] > 0) & (wide[1] > 0))
+    rest = [cv2.bitwise_and(ink, cv2.bitwise_not(band)).astype(np.uint8, copy=False) for band in wide]
+    erased = cv2.bitwise_and(wide[0], wide[1]) > 0
     dark = None if grey is None else 255 - grey
-    written = (rest[0] > 0) & (rest[1] > 0)
+    written = cv2.bitwise_and(rest[0], rest[1]) > 0
     pen = 0.0 if dark is None or not written.any() else float(np.median(dark[written]))
     erased |= _bare(rest[1], level, stroke, dark, pen) > 0
-    turned = None if dark is None else np.ascontiguousarray(dark.T)
-    erased |= _bare(np.ascontiguousarray(rest[0].T), upright, stroke, turned, pen).T > 0
+    turned = None if dark is None else transposed(dark)
+    erased |= _bare(transposed(rest[0]), upright, stroke, turned, pen).T > 0
     return np.where(erased, 0, ink).astype(np.uint8)
 
 

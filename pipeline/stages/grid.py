@@ -19,6 +19,11 @@ _MORE_GAPS = 0.2
 #: A line that ends so many character heights away from any ruling ends within a cell, if it runs along less than this share of
 #: the table: a longer one is worn.
 _WITHIN, _MOST = 1.2, 0.8
+#: So many lines that run all the way tell the pitch of rows, which are so many characters high at least. Nothing parts what is
+#: less than so many pitches high, and no row begins so far, in pitches, from where one should.
+_LEAST_WHOLE, _LOWEST, _ONE_ROW, _OFF_PITCH = 4, 0.8, 1.4, 0.3
+#: The two of a double line are so many character heights, and so many pitches, apart at most.
+_DOUBLE = 0.6, 0.3
 #: A single vertical ruling makes a table with more horizontal ones than this that run on from it by so many character heights.
 _LEAST_RUNGS, _WIDE = 3, 3.0
 
@@ -76,7 +81,7 @@ def grid_of(
     if len(rows) < 2 or len(columns) < 2:
         return None
     # where a table is whole, a line that ends within a cell is a worn ruling as likely as not
-    rows, loose = _reaching(rows, columns, character) if is_cut else (rows, [])
+    rows, loose = _reaching(rows, columns, character) if is_cut else _even(rows, columns, character)
     if len(rows) < 2:
         return None
     rows = _closed(rows, upright, columns[len(columns) // 2], character)
@@ -121,21 +126,46 @@ def _reaching(rows: list[_Separator], columns: list[_Separator], character: floa
 
     And those of them that begin at a ruling: what fills the room before a number is no part of it.
     """
+    ends = [_ends_within(row, columns, character) for row in rows]
+    kept = [row for row, within in zip(rows, ends, strict=True) if not any(within)]
+    return kept, [r for row, within in zip(rows, ends, strict=True) if any(within) and not all(within) for r in row.rulings]
+
+
+def _even(rows: list[_Separator], columns: list[_Separator], character: float) -> tuple[list[_Separator], list[Ruling]]:
+    """The rows without lines that end within a cell where no row begins, if the others are as far apart as rows are.
+
+    And those of them that begin at a ruling. Where the others are two rows apart the line in the middle is a worn ruling.
+    """
+    ends = [_ends_within(row, columns, character) for row in rows]
+    whole = [row for row, within in zip(rows, ends, strict=True) if not any(within)]
+    if len(whole) == len(rows) or len(whole) < _LEAST_WHOLE:
+        return rows, []
+    apart = np.diff([row.level for row in whole])
+    pitch = float(np.median(apart[apart > _LOWEST * character])) if (apart > _LOWEST * character).any() else 0.0
     kept: list[_Separator] = []
     loose: list[Ruling] = []
-    for row in rows:
-        start, stop = min(r.start for r in row.rulings), max(r.stop for r in row.rulings)
-        places = [np.array([float(c.at(float(row.at(x)))) for c in columns]) for x in (start, stop)]
-        width = places[0][-1] - places[0][0]
-        ends = [
-            bool(p[0] < x < p[-1] and np.abs(p - x).min() > _WITHIN * character)
-            for p, x in zip(places, (start, stop), strict=True)
-        ]
-        if not any(ends) or stop - start > _MOST * width:
+    for row, within in zip(rows, ends, strict=True):
+        above = max((w.level for w in whole if w.level < row.level), default=-np.inf)
+        below = min((w.level for w in whole if w.level > row.level), default=np.inf)
+        steps = (row.level - above) / pitch if pitch else np.inf
+        is_between = (below - above) < _ONE_ROW * pitch or ((below - above) < np.inf and abs(steps - round(steps)) > _OFF_PITCH)
+        if not any(within) or not is_between:
             kept.append(row)
-        elif not all(ends):
+        elif not all(within):
             loose.extend(row.rulings)
     return kept, loose
+
+
+def _ends_within(row: _Separator, columns: list[_Separator], character: float) -> tuple[bool, bool]:
+    """Whether a line between rows starts, and stops, away from all columns' rulings; never if it runs most of the way."""
+    start, stop = min(r.start for r in row.rulings), max(r.stop for r in row.rulings)
+    places = [np.array([float(c.at(float(row.at(x)))) for c in columns]) for x in (start, stop)]
+    if stop - start > _MOST * (places[0][-1] - places[0][0]):
+        return False, False
+    first, last = (
+        bool(p[0] < x < p[-1] and np.abs(p - x).min() > _WITHIN * character) for p, x in zip(places, (start, stop), strict=True)
+    )
+    return first, last
 
 
 def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
@@ -156,13 +186,11 @@ def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[
     extent = max(r.stop for r in rulings) - min(r.start for r in rulings)
     offsets = [r.across - reference.at(r.along) for r in rulings]
     levels = np.array([float(np.median(o)) for o in offsets])
-    order = np.argsort(levels)
-    clusters: list[list[int]] = []
-    for i in order:
-        if clusters and levels[i] - levels[clusters[-1][-1]] < 0.4 * character:
-            clusters[-1].append(int(i))
-        else:
-            clusters.append([int(i)])
+    near = 0.4 * character
+    clusters = _clusters(levels, near)
+    if len(clusters) > 3:  # where rows are far apart, so may the two of a double line be
+        pitch = float(np.median(np.diff([float(np.mean(levels[cluster])) for cluster in clusters])))
+        clusters = _clusters(levels, max(near, min(_DOUBLE[0] * character, _DOUBLE[1] * pitch)))
     clusters = [c for c in clusters if sum(rulings[i].inked for i in c) > _LEAST_SHARE * extent]
     density = [_density([rulings[i] for i in c]) for c in clusters]
     # a column of ones has more gaps than a ruling; but where rulings are worn, some are worn more than others
@@ -177,6 +205,17 @@ def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[
         members = tuple(rulings[i] for i in cluster)
         found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset)), members))
     return found, least
+
+
+def _clusters(levels: Curve, near: float) -> list[list[int]]:
+    """Which levels follow upon one another as closely as this, from the lowest to the highest."""
+    clusters: list[list[int]] = []
+    for i in np.argsort(levels).tolist():
+        if clusters and levels[i] - levels[clusters[-1][-1]] < near:
+            clusters[-1].append(i)
+        else:
+            clusters.append([i])
+    return clusters
 
 
 def _density(rulings: list[Ruling]) -> float:

@@ -62,7 +62,8 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     """A reading for each lattice. Never raises; ink that nothing fits is text or unreadable."""
     lattices = page.segmented.lattices
     calibration = {**kit.model.calibration, **(kit.reader.calibration if kit.reader else {})}
-    columns = _known_columns(page, kit)
+    forms = forms_of_tables(page.segmented.tabled, kit)
+    columns = {(table, n): column for table, form in forms.items() for n, column in enumerate(form.columns, 1)}
     cells = cells_of(page, Weights.of(calibration), [key for key, column in columns.items() if column.fractions])
     kinds = {**_column_kinds(cells), **{key: _kind_of(column) for key, column in columns.items()}}
     candidates = [
@@ -85,7 +86,7 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         if is_other or (len(cells) > 1 and _has_line(cell.lattice)):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
-    return ReadPage(page.segmented, tuple(readings))
+    return ReadPage(page.segmented, tuple(readings), {table: form.name for table, form in forms.items()})
 
 
 def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = ()) -> list[CellEvidence]:
@@ -109,12 +110,6 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
         mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
         cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None, mark))
     return cells
-
-
-def _known_columns(page: ScoredPage, kit: Kit) -> dict[Place, Column]:
-    """What forms say of the columns of the page's tables."""
-    forms = forms_of_tables(page.segmented.tabled, kit)
-    return {(table, n): column for table, form in forms.items() for n, column in enumerate(form.columns, 1)}
 
 
 def _kind_of(column: Column) -> Kind:

@@ -9,7 +9,6 @@ import numpy as np
 
 from pipeline.arithmetic import check_page, judged
 from pipeline.records import Cell, CellReading, Image, Lattice, PageResult, Reading, ReadPage, SegmentedPage
-from pipeline.stages.formed import forms_of_tables
 from pipeline.stages.kit import Kit
 from pipeline.stages.printedtable import unknown_form
 from pipeline.stages.texts import value_of
@@ -29,7 +28,8 @@ def reconcile(page: ReadPage, kit: Kit) -> PageResult:
     threshold = kit.settings.threshold
     readings = [_decided(lattice, reading, threshold) for lattice, reading in pairs]
     tabled = page.segmented.tabled
-    forms = forms_of_tables(tabled, kit)
+    named = {form.name: form for form in kit.forms}
+    forms = {table: named[name] for table, name in page.forms.items()}
     checked, notes = check_page(readings, forms, threshold)
     note = tabled.note or unknown_form(tabled.clean.printed, kit)
     if kit.settings.form and tabled.tables and not forms:

@@ -64,14 +64,25 @@ class Ruling:
         return np.asarray(values + self.slope * (before + after))
 
 
+def transposed(image: Image) -> Image:
+    """The image with rows and columns exchanged, in memory of its own: ten times as fast as a contiguous copy of `image.T`."""
+    return cv2.transpose(image).astype(np.uint8, copy=False)
+
+
 #: Characters are lower than this share of a page; if there are none, than that.
 _TALLEST = (1 / 15, 1 / 6)
 
 
 def character_height(ink: Image, stroke: float) -> float:
     """Median height of what could be characters, in pixels; of larger ones where a page shows only a few numbers."""
-    stats = cv2.connectedComponentsWithStats(ink, connectivity=8)[2][1:]
-    height, width = stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_WIDTH]
+    # of two levels: outlines around connected ink, whatever else is around it, and around the holes in it
+    outlines, levels = cv2.findContours(ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    sizes = (
+        [cv2.boundingRect(outline)[2:] for outline, level in zip(outlines, levels[0], strict=True) if level[3] < 0]
+        if outlines
+        else []
+    )
+    width, height = np.array(sizes, np.int64).reshape(-1, 2).T
     for share in _TALLEST:
         likely = (height > max(6, 3 * stroke)) & (height < max(ink.shape) * share) & (width < 4 * height)
         if likely.sum() >= 5:
@@ -101,7 +112,8 @@ def with_faint_lines(ink: Image, dark: Image, character: float) -> Image:
     So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart.
     """
     length = max(9, round(0.7 * character)) | 1
-    return np.where(cv2.blur(dark, (length, 1)) > 0.7 * 255, 255, ink).astype(np.uint8)
+    drawn = cv2.threshold(cv2.blur(dark, (length, 1)), int(0.7 * 255), 255, cv2.THRESH_BINARY)[1]
+    return cv2.max(drawn, ink).astype(np.uint8, copy=False)
 
 
 def darker(grey: Image, stroke: float) -> Image:
@@ -154,13 +166,14 @@ def places(shape: tuple[int, ...], ruling: Ruling, reach: int) -> tuple[NDArray[
 
 def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruling]:
     """The connected parts of the runs, as curves through their middles; blots thicker than a line can be are left out."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
     found = []
-    for i in range(1, count):
-        x, y, w, h, area = (int(v) for v in stats[i])
-        if area > (thickest + 3) * w:
+    for outline in cv2.findContours(runs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0][::-1]:
+        x, y, w, h = cv2.boundingRect(outline)
+        whole = cv2.drawContours(np.zeros((h, w), np.uint8), [outline], 0, 1, cv2.FILLED, offset=(-x, -y)) > 0
+        part = whole & (runs[y : y + h, x : x + w] > 0)
+        if np.count_nonzero(part) > (thickest + 3) * w:
             continue
-        inside = np.asarray((labels[y : y + h, x : x + w] == i) & (ink[y : y + h, x : x + w] > 0))
+        inside = part & (ink[y : y + h, x : x + w] > 0)
         weight = inside.sum(axis=0)
         filled = np.flatnonzero(weight)
         if filled.size < 2:
@@ -193,9 +206,8 @@ def _chains(fragments: list[Ruling], character: float) -> list[list[Ruling]]:
             if gap < -0.5 * character or fragment.stop <= last.stop:
                 continue
             # the longer piece of the two knows the direction better
-            off = abs(float(last.at(fragment.start)) - fragment.across[0])
-            if fragment.length > last.length:
-                off = abs(float(fragment.at(last.stop)) - last.across[-1])
+            one, other = (fragment, last) if fragment.length > last.length else (last, fragment)
+            off = _aside(one, other, gap)
             cost = off + 0.05 * max(gap, 0)
             if off < 0.15 * character + 0.02 * max(gap, 0) and cost < best_cost:
                 best, best_cost = chain, cost
@@ -205,6 +217,15 @@ def _chains(fragments: list[Ruling], character: float) -> list[list[Ruling]]:
             open_chains.append(best)
         best.append(fragment)
     return chains
+
+
+def _aside(one: Ruling, other: Ruling, gap: float) -> float:
+    """How far beside one ruling, if it went on, the nearer end of another is."""
+    end, near = (-1, 0) if one.start < other.start else (0, -1)
+    if gap < 0:
+        return abs(float(one.at(other.along[near])) - float(other.across[near]))
+    onward = one.slope * float(other.along[near] - one.along[end])  # as `at` has it beyond the ends, but many times as fast
+    return abs(float(one.across[end]) + onward - float(other.across[near]))
 
 
 def _joined(chain: list[Ruling]) -> Ruling:

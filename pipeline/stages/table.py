@@ -18,10 +18,11 @@ from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.erasing import within_edges, without_edges, without_rulings
 from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
-from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
+from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_shared_rows, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
-from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings
+from pipeline.stages.rests import without_rests
+from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, transposed
 from pipeline.stages.unruled import unruled_grid
 
 
@@ -37,23 +38,23 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
         page = replace(page, ink=boxes.ink)
     thin = _without_blots(page.ink, character)
     level = find_rulings(thin, character, page.stroke_width)
-    upright = find_rulings(np.ascontiguousarray(thin.T), character, page.stroke_width)
+    upright = find_rulings(transposed(thin), character, page.stroke_width)
     good = _ruled(page, level, upright, thin, character)
     if boxes and not good:
         return _tabled(page, [boxes.grid()], page.ink)
     if good and not any(_is_patchy(grid, thin) for grid in good):
         return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width, page.grey))
-    lone = lone_number(page)
-    if not good and lone.tables and len(level) + len(upright) <= _FEW_LINES:
+    lone = None if good else lone_number(page)
+    if lone and lone.tables and len(level) + len(upright) <= _FEW_LINES:
         return lone
     pale = PaleRulings.of(page, thin, character)
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
     good = _best(good, column_grids(pale, character))
     if good:
-        ink = within_edges(np.where(_shadows(page.ink, character) > 0, 0, page.ink).astype(np.uint8), pale.edges)
+        ink = within_edges(_without_shadows(page.ink, character), pale.edges)
         return _tabled(page, good, _without_lines(ink, good, page.stroke_width, page.grey))
     grid = unruled_grid(pale.rest, page.stroke_width)
-    return lone if grid is None else _tabled(page, [grid], pale.rest)
+    return _tabled(page, [grid], pale.rest) if grid else lone or lone_number(page)
 
 
 def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
@@ -73,6 +74,7 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
     if not any(may_hold_lines(grid, character) for grid in good):
         return good
     ink = _without_lines(page.ink, good, page.stroke_width)
+    good = [with_shared_rows(grid, ink, character) for grid in good]
     return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
 
 
@@ -99,7 +101,7 @@ def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
     row_height = max(float(np.median(np.diff(grid.vertices[..., 1], axis=0))) for grid in grids)
     ink = without_edges(ink, row_height)
     for grid in grids:
-        ink = without_fillers(ink, grid)
+        ink = without_rests(without_fillers(ink, grid), grid)
     tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(order))
     return TabledPage(page, tables, ink)
 
@@ -169,22 +171,26 @@ def _without_lines(ink: Image, grids: list[Grid], stroke: float, grey: Image | N
     return without_rulings(ink, level, upright, stroke, grey)
 
 
-def _shadows(ink: Image, character: float) -> Image:
-    """255 on and right beside what is thicker than any stroke and longer than a number: what lies around a page."""
+def _without_shadows(ink: Image, character: float) -> Image:
+    """The ink but for what is on and right beside what is thicker than any stroke and longer than a number: around a page."""
     size = max(7, round(_THICK * character))
     blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(blots, connectivity=8, ltype=cv2.CV_32S)
-    large = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) > _LONG * character
-    large[0] = False
-    around = 2 * size + 1
-    return cv2.dilate(np.multiply(large, 255, dtype=np.uint8)[labels], np.ones((around, around), np.uint8)).astype(np.uint8)
+    outlines = cv2.findContours(blots, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    large = [outline for outline in outlines if max(cv2.boundingRect(outline)[2:]) > _LONG * character]
+    if not large:
+        return ink
+    shadows = cv2.bitwise_and(blots, cv2.drawContours(np.zeros_like(ink), large, -1, 255, cv2.FILLED))
+    around = cv2.dilate(shadows, np.ones((2 * size + 1, 2 * size + 1), np.uint8))
+    return cv2.bitwise_and(ink, cv2.bitwise_not(around)).astype(np.uint8, copy=False)
 
 
 def _without_blots(ink: Image, character: float) -> Image:
     """The ink that is thin enough to be a line or a stroke."""
     size = max(7, round(0.5 * character))
     blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
-    return np.where(cv2.dilate(blots, np.ones((5, 5), np.uint8)) > 0, 0, ink).astype(np.uint8)
+    if not blots.any():
+        return ink
+    return cv2.bitwise_and(ink, cv2.bitwise_not(cv2.dilate(blots, np.ones((5, 5), np.uint8)))).astype(np.uint8, copy=False)
 
 
 def _crossing(level: list[Ruling], upright: list[Ruling], character: float) -> list[tuple[list[Ruling], list[Ruling]]]:
@@ -244,8 +250,8 @@ def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[
     for image, shade, known, extent, along, across in (
         (ink, grey, grid.vertices[..., 1].mean(axis=1), high[0] - low[0], x0, y0),
         (
-            np.ascontiguousarray(ink.T),
-            np.ascontiguousarray(grey.T),
+            transposed(ink),
+            transposed(grey),
             grid.vertices[..., 0].mean(axis=0),
             high[1] - low[1],
             y0,

@@ -152,6 +152,30 @@ def test_a_line_drawn_up_to_a_number_parts_no_rows() -> None:
     assert [table.rows for table in page.tables] == [8]
 
 
+def test_lines_that_close_blank_places_part_no_rows_of_a_whole_table() -> None:
+    """A pen line from the left ruling into the middle of the cell, half way down the row."""
+
+    def close(ink: Image, boxes: tuple[Box, ...]) -> None:
+        for box in (boxes[0], boxes[2], boxes[3], boxes[6]):
+            y = box.y + box.height // 2
+            cv2.line(ink, (box.x, y), (box.x + round(0.55 * box.width), y), 255, 3)
+
+    assert shapes(tabled(grid_sheet(9, 1, cell=(500, 70), write=close).image)) == [(9, 1)]
+
+
+@pytest.mark.parametrize("lines", [2, 3])
+def test_numbers_one_below_the_other_in_a_ruled_row_are_rows(lines: int) -> None:
+    """Where every column has as many, and other rows are as high as one of them."""
+    drawn = grid_sheet(9, 4, cell=(110, 40), write=digits_in(every=True))
+    ruling = drawn.ruling.copy()
+    for i in range(1, lines):
+        y = drawn.boxes[4 * (4 + i)].y
+        ruling[y - 2 : y + 4, 84:] = 0
+        for x in range(80, 521, 110):
+            ruling[y - 4 : y + 6, x : x + 2] = 255
+    assert shapes(tabled(replace(drawn, ruling=ruling).image)) == [(9, 4)]
+
+
 @pytest.mark.parametrize("defects", [Defects(dotted=0.5), Defects(gaps=0.2)], ids=["dotted", "gaps"])
 def test_worn_rulings_of_a_mark_sheet_part_its_rows(defects: Defects) -> None:
     sheet = render_sheet(replace(mark_sheet(rng(), blank_share=0.05), dpi=150), handwriting(), rng())
