@@ -34,8 +34,9 @@ _LONGEST_WAIT = 0.5  # seconds; a signal is noticed that soon on systems where i
 _ENGINE_WAIT = 0.1  # seconds for answers, before the folder gets its turn again
 _FOLLOWED = 900.0  # seconds that an original is looked after when it has been filed: a scanner may still write to it
 #: Ends of the whole program with one scan alone in its hands, until that is rejected. Many, for the scan may have no part in
-#: it: such scans are read last, so that trying them once more keeps no other waiting.
-_MOST_CRASHES = 10
+#: it, as when a program that is killed all the time never gets as far as to start a worker: such scans are read last, so that
+#: trying them once more keeps no other waiting.
+_MOST_CRASHES = 30
 
 
 class Watcher:

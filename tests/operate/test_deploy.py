@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,9 +54,14 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert about_ours == []
 
 
+def instructions_of(dockerfile: Path) -> list[list[str]]:
+    """Its instructions, each the word and the rest."""
+    lines = re.sub(r"\\\n", " ", dockerfile.read_text(encoding="utf-8")).splitlines()
+    return [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+
+
 def test_the_dockerfile_suits_the_project() -> None:
-    lines = re.sub(r"\\\n", " ", DOCKERFILE.read_text(encoding="utf-8")).splitlines()
-    instructions = [line.split(maxsplit=1) for line in lines if line and not line.startswith("#")]
+    instructions = instructions_of(DOCKERFILE)
     known = {"FROM", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "ENV", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
     assert {word for word, _ in instructions} <= known
     for word, rest in instructions:
@@ -67,3 +74,41 @@ def test_the_dockerfile_suits_the_project() -> None:
     assert cli.cli.make_context("pipeline", list(command)).params["log"] == "json"
     health = re.findall(r'"([^"]+)"', last["HEALTHCHECK"])
     assert health[1] in cli.cli.commands
+
+
+@pytest.mark.slow
+def test_what_the_dockerfile_copies_is_all_that_the_program_needs(tmp_path: Path) -> None:
+    """Installed from that alone, without what it depends on, it passes the container's own check of its health."""
+    pytest.importorskip("setuptools")
+    source, installed, data = (tmp_path / name for name in ("src", "installed", "data"))
+    for folder in (source, data):
+        folder.mkdir()
+    for word, rest in instructions_of(DOCKERFILE):
+        if word == "COPY" and "--from" not in rest:
+            *names, target = rest.split()
+            for name in names:
+                if (ROOT / name).is_dir():
+                    shutil.copytree(ROOT / name, source / target, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    shutil.copy(ROOT / name, source / target)
+    [(_, build), *_] = [each for each in instructions_of(DOCKERFILE) if each[0] == "RUN"]
+    assert build.endswith("/bin/pip install --no-cache-dir .")
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-cache-dir",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    subprocess.run([*pip, "--target", str(installed), "."], cwd=source, check=True, timeout=900)
+    last = {word: rest for word, rest in instructions_of(DOCKERFILE)}  # noqa: C416 - the last of each
+    _, *health = re.findall(r'"([^"]+)"', last["HEALTHCHECK"])
+    environment = {**os.environ, "PYTHONPATH": str(installed), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-P", "-m", "pipeline", *health]
+    result = subprocess.run(command, cwd=data, env=environment, capture_output=True, text=True, check=False, timeout=900)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "model and forms" in result.stdout
