@@ -24,6 +24,8 @@ _WITHIN, _MOST = 1.2, 0.8
 _LEAST_WHOLE, _LOWEST, _ONE_ROW, _OFF_PITCH = 4, 0.8, 1.4, 0.3
 #: The two of a double line are so many character heights, and so many pitches, apart at most.
 _DOUBLE = 0.6, 0.3
+#: A crease goes on for so many character heights beyond a table on both sides; few lines of a table are creases.
+_CREASE, _FEW = 2.0, 0.25
 #: A single vertical ruling makes a table with more horizontal ones than this that run on from it by so many character heights.
 _LEAST_RUNGS, _WIDE = 3, 3.0
 
@@ -80,12 +82,14 @@ def grid_of(
         columns = _with_open_sides(columns[0], rows, character)
     if len(rows) < 2 or len(columns) < 2:
         return None
+    rows, folds_level = _without_creases(rows, columns, character)
+    columns, folds_upright = _without_creases(columns, rows, character)
     # where a table is whole, a line that ends within a cell is a worn ruling as likely as not
     rows, loose = _reaching(rows, columns, character) if is_cut else _even(rows, columns, character)
     if len(rows) < 2:
         return None
-    rows = _closed(rows, upright, columns[len(columns) // 2], character)
-    columns = _closed(columns, level, rows[len(rows) // 2], character)
+    rows = _closed(rows, _but_for(upright, folds_upright), columns[len(columns) // 2], character)
+    columns = _closed(columns, _but_for(level, folds_level), rows[len(rows) // 2], character)
     x = np.empty((len(rows), len(columns)))
     y = np.empty_like(x)
     for j, column in enumerate(columns):
@@ -99,8 +103,8 @@ def grid_of(
         return None  # lines that cross their own kind rule no table
     undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.rulings)
     undrawn_columns = frozenset(j for j, column in enumerate(columns) if not column.rulings)
-    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])] + loose
-    drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])]
+    drawn_level = [r for i, row in enumerate(rows) for r in _whole(row, x[i], y[i])] + loose + folds_level
+    drawn_upright = [r for j, column in enumerate(columns) for r in _whole(column, y[:, j], x[:, j])] + folds_upright
     return Grid(
         np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
     )
@@ -129,6 +133,36 @@ def _reaching(rows: list[_Separator], columns: list[_Separator], character: floa
     ends = [_ends_within(row, columns, character) for row in rows]
     kept = [row for row, within in zip(rows, ends, strict=True) if not any(within)]
     return kept, [r for row, within in zip(rows, ends, strict=True) if any(within) and not all(within) for r in row.rulings]
+
+
+def _without_creases(
+    lines: list[_Separator], across: list[_Separator], character: float
+) -> tuple[list[_Separator], list[Ruling]]:
+    """The lines but for those that go on beyond the table on both sides, as hardly any other does: the paper was folded there.
+
+    And the creases, which are drawn like rulings all the same.
+    """
+    if len(across) < 2:
+        return lines, []
+    beyond = np.array([_beyond(line, across[0], across[-1]) for line in lines]) / character
+    crease = beyond.min(axis=1) > _CREASE
+    if not crease.any() or crease.sum() > _FEW * crease.size or (beyond[~crease].max(axis=1) > _CREASE).mean() > _FEW:
+        return lines, []
+    return [line for line, is_crease in zip(lines, crease, strict=True) if not is_crease], [
+        r for line, is_crease in zip(lines, crease, strict=True) if is_crease for r in line.rulings
+    ]
+
+
+def _but_for(rulings: list[Ruling], creases: list[Ruling]) -> list[Ruling]:
+    return [ruling for ruling in rulings if not any(ruling is crease for crease in creases)]
+
+
+def _beyond(line: _Separator, first: _Separator, last: _Separator) -> tuple[float, float]:
+    """How far a line goes on before the first and after the last of those that it crosses, in pixels."""
+    if not line.rulings:
+        return 0.0, 0.0
+    start, stop = min(r.start for r in line.rulings), max(r.stop for r in line.rulings)
+    return float(first.at(float(line.at(start)))) - start, stop - float(last.at(float(line.at(stop))))
 
 
 def _even(rows: list[_Separator], columns: list[_Separator], character: float) -> tuple[list[_Separator], list[Ruling]]:

@@ -20,9 +20,6 @@ _ROOM = 3.0
 #: So many lines make rows of their own, if this share of the columns has ink in most of them: text that runs on within a cell
 #: has as many lines as it needs, beside cells of one line.
 _LEAST_LINES, _AGREEING, _MOST_LINES = 4, 0.5, 0.6
-#: Rows of a single line are this share of a table's rows at least; so many of them share a ruled row at most; there are so
-#: many columns at least, and this share of them has ink in each.
-_SINGLE, _MOST_SHARED, _LEAST_SHARED, _ALL_AGREEING = 0.2, 3, 3, 0.8
 #: A place that has ink between this share of the lines is a ruling; looked for this share of a row up and down.
 _CROSSING, _BAND = (0.25, 0.45), 0.12
 #: A column so many times as wide as the usual one may be two; what parts them has ink in this share of the lines at most.
@@ -57,32 +54,9 @@ def with_lines(grid: Grid, ink: Image, character: float, is_sure: bool = False) 
     return _split(grid, strip, found)
 
 
-def with_shared_rows(grid: Grid, ink: Image, character: float) -> Grid:
-    """The grid with rows for the lines of writing in rows as high as two or three others: a ruling parts groups of them.
-
-    Nearly every column has ink in each of the lines, else it is text that runs on. The first row may be headings.
-    """
-    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
-    usual = float(np.quantile(heights, _SINGLE, method="lower"))
-    lines_in = np.round(heights / usual).astype(int)
-    shared = [i for i in np.flatnonzero((lines_in > 1) & (lines_in <= _MOST_SHARED)).tolist() if i > 0]
-    if not shared or usual > _ROOM * character or grid.vertices.shape[1] <= _LEAST_SHARED:
-        return grid
-    strip = Straight.of(grid, ink, character)
-    found: dict[int, Lines] = {}
-    for i in shared:
-        lines = strip.lines(i, usual * (strip.rows[-1] / heights.sum()))
-        if lines is not None and lines.edges.size - 1 == lines_in[i] and _all_agree(lines):
-            found[i] = lines
-    return _split(grid, strip, found) if found else grid
-
-
 def may_hold_lines(grid: Grid, character: float) -> bool:
     """Whether a row is so high that it may hold several lines."""
-    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
-    return bool(_tall_rows(grid, character)) or bool(
-        heights[1:].size and heights[1:].max() > 1.5 * np.quantile(heights, _SINGLE)
-    )
+    return bool(_tall_rows(grid, character))
 
 
 def _tall_rows(grid: Grid, character: float) -> list[int]:
@@ -223,12 +197,6 @@ def _agree(lines: Lines) -> bool:
     written = inked > 0
     most = inked > _MOST_LINES
     return bool(most.sum() >= max(min(2, written.size), _AGREEING * written.sum()))
-
-
-def _all_agree(lines: Lines) -> bool:
-    """Whether nearly every column with writing has ink in each line, and there are enough of them to tell."""
-    whole, written = lines.inked.all(axis=1), lines.inked.any(axis=1)
-    return bool(written.sum() >= _LEAST_SHARED and whole.sum() >= _ALL_AGREEING * written.sum())
 
 
 def _split(grid: Grid, strip: Straight, found: dict[int, Lines]) -> Grid:

@@ -18,7 +18,7 @@ from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.erasing import within_edges, without_edges, without_rulings
 from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
-from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_shared_rows, with_worn_columns
+from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rests import without_rests
@@ -74,7 +74,6 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
     if not any(may_hold_lines(grid, character) for grid in good):
         return good
     ink = _without_lines(page.ink, good, page.stroke_width)
-    good = [with_shared_rows(grid, ink, character) for grid in good]
     return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
 
 
@@ -142,6 +141,8 @@ _FEW_LINES = 2
 _CUT_HEIGHT = 0.4
 #: A line that is not ink all along must run along this share of the table.
 _ALL_ALONG = 0.9
+#: It is a crease if it goes on from a table for so many character heights, darker by so much than beside it, most of the way.
+_ONWARD, _DARKER, _ONGOING = (0.7, 3.0), 6, 0.7
 #: A line between rows that is drawn along less than this share of the columns is none.
 _PATCHY = 0.75
 #: What is so many character heights thick, and so many long, is no writing.
@@ -246,13 +247,13 @@ def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[
     x1, y1 = (high + character / 2).astype(int)
     place = np.s_[y0:y1, x0:x1]
     ink, grey = np.ascontiguousarray(thin[place]), np.ascontiguousarray(page.grey[place])
-    found = []
+    found: list[list[Ruling]] = []
     for image, shade, known, extent, along, across in (
-        (ink, grey, grid.vertices[..., 1].mean(axis=1), high[0] - low[0], x0, y0),
+        (ink, grey, _known(grid.vertices[..., 1].mean(axis=1), grid.level), high[0] - low[0], x0, y0),
         (
             transposed(ink),
             transposed(grey),
-            grid.vertices[..., 0].mean(axis=0),
+            _known(grid.vertices[..., 0].mean(axis=0), grid.upright),
             high[1] - low[1],
             y0,
             x0,
@@ -260,8 +261,33 @@ def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[
     ):
         rulings = [r.moved(along, across) for r in find_pale_rulings(image, shade, character, page.stroke_width)[0]]
         whole = [r for r in rulings if r.inked > _ALL_ALONG * extent]
-        found.append([r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character])
+        unknown = [r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character]
+        everywhere = transposed(page.grey) if unknown and found else page.grey
+        found.append([_with_ends(r, everywhere, character, page.stroke_width) for r in unknown])
     return found[0], found[1]
+
+
+def _with_ends(ruling: Ruling, grey: Image, character: float, stroke: float) -> Ruling:
+    """A horizontal ruling of the table, longer if it goes on from it on both sides."""
+    away = np.linspace(*_ONWARD, 24) * character
+    beside = round(2 * stroke) + 2
+    for along in (ruling.start - away, ruling.stop + away):
+        x, y = along.round().astype(int), np.asarray(ruling.at(along)).round().astype(int)
+        inside = (x >= 0) & (x < grey.shape[1]) & (y >= beside + 1) & (y < grey.shape[0] - beside - 1)
+        if not inside.all():
+            return ruling
+        on = np.min([grey[y + k, x] for k in (-1, 0, 1)], axis=0).astype(int)
+        off = np.minimum(grey[y - beside, x], grey[y + beside, x]).astype(int)
+        if (off - on > _DARKER).mean() < _ONGOING:
+            return ruling
+    ends = np.array([ruling.start - away[-1], ruling.stop + away[-1]])
+    along = np.concatenate([ends[:1], ruling.along, ends[1:]])
+    return Ruling.through(along, ruling.at(along), ruling.thickness, ruling.inked + 2 * float(away[-1]))
+
+
+def _known(places: NDArray[np.float64], rulings: list[Ruling]) -> NDArray[np.float64]:
+    """Where a grid has lines, and creases, which are none of it."""
+    return np.concatenate([places, [float(r.across.mean()) for r in rulings]])
 
 
 def _is_table(grid: Grid, ink: Image, character: float) -> bool:

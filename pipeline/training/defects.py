@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Image, Matrix
+from pipeline.records import Box, Image, Matrix
+from pipeline.training.lying import bent, desk, raised, stapled
 from pipeline.training.pages import RenderedSheet, painted
 
 
@@ -24,6 +25,10 @@ class Defects:
     stains: int = 0  # rings and spots
     stamps: int = 0  # of a rubber stamp, in red
     holes: int = 0  # punched along the left edge, dark behind
+    staples: int = 0  # in the upper left corner, bright and dark at once
+    curl: float = 0.0  # how far rows rise in the middle of the page, as a share of its height
+    fold: float = 0.0  # how far rows rise at a crease from top to bottom, likewise
+    desk: float = 0.0  # of wood, around the paper, as a share of its side
     through: float = 0.0  # how much of the writing on the back shows through, 0 to 1
     border: float = 0.0  # black around the paper, as a share of its side
     light: float = 0.0  # how much darker the darkest corner is, 0 to 1
@@ -47,26 +52,30 @@ def ordinary(rng: np.random.Generator) -> Defects:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AgedSheet:
-    """The scan, grey or BGR, and the way back to the sheet as drawn: a homography, sheet pixels → scan pixels."""
+    """The scan, grey or BGR, and the way back to the sheet as drawn: a homography, sheet pixels → scan pixels.
+
+    Where the paper is not flat, what was at (x, y) of the sheet lies at (x, y - `raised[x]`) before that.
+    """
 
     image: Image
     from_sheet: Matrix
+    raised: NDArray[np.float64]
+
+    def place_of(self, box: Box) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of what a box of the sheet has become."""
+        corners = np.array([[x, y] for x in (box.x, box.right) for y in (box.y, box.bottom)], np.float64)
+        corners[:, 1] -= self.raised[np.clip(corners[:, 0].astype(int), 0, self.raised.size - 1)]
+        placed = cv2.perspectiveTransform(corners[None], self.from_sheet)[0]
+        (left, top), (right, bottom) = placed.min(axis=0), placed.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
 
 
 def age(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> AgedSheet:
     """Apply the defects in the order in which paper, light and scanner do. The canvas grows so that nothing is cut off."""
-    image = sheet.image
-    if defects.gaps or defects.faint or defects.dotted:
-        ruling = _worn(sheet.ruling, defects, rng)
-        image = painted(painted(sheet.printed, ruling, sheet.ruling_colour), sheet.ink, sheet.pen)
-    for _ in range(defects.stains):
-        image = _stained(image, rng)
-    for _ in range(defects.stamps):
-        image = _stamped(image, rng)
-    if defects.through:
-        image = _shown_through(image, sheet, defects.through)
-    if defects.holes:
-        image = _punched(image, defects.holes)
+    image = _used(sheet, defects, rng)
+    up = raised(image.shape, defects.curl, defects.fold)
+    if up.any():
+        image = bent(image, up, crease=bool(defects.fold))
     image, matrix = _moved(image, defects, rng)
     if defects.border:
         image, matrix = _bordered(image, matrix, defects.border)
@@ -84,7 +93,26 @@ def age(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> Age
     if defects.jpeg:
         data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, defects.jpeg])[1]
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
-    return AgedSheet(image, matrix)
+    return AgedSheet(image, matrix, up)
+
+
+def _used(sheet: RenderedSheet, defects: Defects, rng: np.random.Generator) -> Image:
+    """The sheet with what happens to paper before it is scanned."""
+    image = sheet.image
+    if defects.gaps or defects.faint or defects.dotted:
+        ruling = _worn(sheet.ruling, defects, rng)
+        image = painted(painted(sheet.printed, ruling, sheet.ruling_colour), sheet.ink, sheet.pen)
+    for _ in range(defects.stains):
+        image = _stained(image, rng)
+    for _ in range(defects.stamps):
+        image = _stamped(image, rng)
+    if defects.through:
+        image = _shown_through(image, sheet, defects.through)
+    if defects.holes:
+        image = _punched(image, defects.holes)
+    if defects.staples:
+        image = stapled(image, defects.staples, rng)
+    return image
 
 
 def _worn(ruling: Image, defects: Defects, rng: np.random.Generator) -> Image:
@@ -162,7 +190,7 @@ def _stained(image: Image, rng: np.random.Generator) -> Image:
 
 def _moved(image: Image, defects: Defects, rng: np.random.Generator) -> tuple[Image, Matrix]:
     """Turn and tilt the sheet on a canvas of its own colour that holds all of it."""
-    if not (defects.skew or defects.perspective):
+    if not (defects.skew or defects.perspective or defects.desk):
         return image, np.eye(3)
     height, width = image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -170,10 +198,14 @@ def _moved(image: Image, defects: Defects, rng: np.random.Generator) -> tuple[Im
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -defects.skew, 1.0)
     target = cv2.transform((corners + inwards)[None].astype(np.float32), turn)[0]
     low, high = target.min(axis=0), target.max(axis=0)
+    low, high = low - defects.desk * width, high + defects.desk * width
     matrix = cv2.getPerspectiveTransform(corners, (target - low).astype(np.float32))
     size = (int(np.ceil(high[0] - low[0])), int(np.ceil(high[1] - low[1])))
     paper = tuple(float(v) for v in np.median(image[::8, ::8].reshape(-1, 3), axis=0))
     moved = cv2.warpPerspective(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=paper)
+    if defects.desk:
+        paper_only = cv2.warpPerspective(np.full((height, width), 255, np.uint8), matrix, size, flags=cv2.INTER_LINEAR)
+        moved = np.where(paper_only[..., None] > 127, moved, desk((size[1], size[0]), rng))
     return np.asarray(moved, np.uint8), np.asarray(matrix, np.float64)
 
 

@@ -50,6 +50,8 @@ class SheetSpec:
     font: str = ""  # of typeset.FONTS; none draws a regular one
     touching: float = 0.0  # share of neighbouring digits that touch
     straying: float = 0.03  # share of numbers that touch or cross a ruling
+    double: bool = False  # the frame and the line below the headings are drawn twice
+    merged: int = 0  # so many columns, after the first, have a heading in common above their own: two rows of headings
     boxes: int = 0  # so many boxes, one digit to each, are drawn in every cell for handwriting, and no other rulings
 
 
@@ -91,14 +93,14 @@ def render_sheet(spec: SheetSpec, handwriting: Handwriting, rng: np.random.Gener
     printed, truth = [_line(spec.title, title, 4.0, spec)], []
     for row, column, box, content in table.cells():
         kind = spec.columns[column].kind
-        if content and (row == 0 or kind != "written"):
+        if content and (row < table.headings or kind != "written"):
             printed.append(_line(content, box, 2.4, spec))
         elif content and spec.boxes:
             for place, digit in zip(table.boxes(box), content, strict=False):
                 write_number(ink, digit, place, hand, handwriting, replace(spec, straying=0.0), rng)
         elif content:
             write_number(ink, content, box, hand, handwriting, spec, rng)
-        truth.append((row, column, "?" if content and (row == 0 or kind == "text") else content))
+        truth.append((row, column, "?" if content and (row < table.headings or kind == "text") else content))
     return RenderedSheet(
         printed=painted(np.full((height, width, 3), _paper(rng), np.uint8), typeset(printed, width, height, font), _PRINT),
         ruling=table.ruling((height, width), thick),
@@ -124,13 +126,17 @@ class _Grid:
         total = sum(column.width for column in spec.columns)
         edges = np.cumsum([(spec.paper[0] - total) / 2, *(column.width for column in spec.columns)])
         self.xs = [_pixels(float(edge), spec) for edge in edges]
-        self.ys = [_pixels(_MARGIN + 10 + spec.row_height * i, spec) for i in range(len(spec.rows) + 2)]
+        self.headings = 2 if spec.merged else 1
+        count = len(spec.rows) + self.headings
+        self.ys = [_pixels(_MARGIN + 10 + spec.row_height * i, spec) for i in range(count + 1)]
         if min(self.xs) < 0 or self.ys[-1] > _pixels(spec.paper[1], spec):
             raise ValueError("the table is larger than the paper")
 
     def cells(self) -> Iterator[tuple[int, int, Box, str]]:
-        headings = tuple(column.heading for column in self.spec.columns)
-        for row, contents in enumerate((headings, *self.spec.rows)):
+        headings = [tuple(column.heading for column in self.spec.columns)]
+        if self.spec.merged:
+            headings.insert(0, tuple("Together" if i == 1 else "" for i in range(len(self.xs) - 1)))
+        for row, contents in enumerate((*headings, *self.spec.rows)):
             for column, content in enumerate(contents):
                 x, y = self.xs[column], self.ys[row]
                 yield row, column, Box(x, y, self.xs[column + 1] - x, self.ys[row + 1] - y), content
@@ -155,6 +161,17 @@ class _Grid:
             layer[y : y + thick, left : right + thick] = 255
         for x in self.xs:
             layer[top : bottom + thick, x : x + thick] = 255
+        if self.spec.merged:
+            first, last = self.xs[1], self.xs[1 + self.spec.merged]
+            for start, stop in ((left, first), (last, right)):
+                layer[self.ys[1] : self.ys[1] + thick, start + thick : stop] = 0
+            layer[top + thick : self.ys[1], first + thick : last] = 0
+        if self.spec.double:
+            away = thick + max(3, _pixels(0.6, self.spec))
+            for y in (top - away, self.ys[self.headings] - away, bottom + away):
+                layer[y : y + thick, left - away : right + away + thick] = 255
+            for x in (left - away, right + away):
+                layer[top - away : bottom + away + thick, x : x + thick] = 255
         return layer
 
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.records import Image, Matrix, Page, TabledPage
+from pipeline.records import Page, TabledPage
 from pipeline.stages.clean import clean
 from pipeline.stages.table import find_tables
-from pipeline.training.defects import Defects, age
+from pipeline.training.defects import AgedSheet, Defects, age
 from pipeline.training.pages import RenderedSheet
 from tests.bench.pages import conditions, sheet
-from tests.stages.grids import kit, moved_box
+from tests.stages.grids import kit
 
 #: As the other conditions are drawn.
 _DPI = 150
@@ -40,6 +40,9 @@ _DRAWN: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("pale pen", {"pen": (165, 160, 155)}),
     ("ruling 1 px", {"ruling_width": 1}),
     ("ruling 5 px", {"ruling_width": 5}),
+    ("double lines", {"double": True}),
+    ("merged 3", {"merged": 3}),
+    ("merged 5", {"merged": 5}),
     ("resolution 400", {"dpi": 400}),
     ("resolution 600", {"dpi": 600}),
 )
@@ -59,18 +62,18 @@ class Tally:
         return f"{name:18}{whole:9.0f}{placed:9.1f}{self.clean / self.pages:9.2f}{self.table / self.pages:9.2f}"
 
 
-def measure(tally: Tally, image: Image, drawn: RenderedSheet, from_sheet: Matrix) -> None:
+def measure(tally: Tally, aged: AgedSheet, drawn: RenderedSheet) -> None:
     start = time.process_time()
-    cleaned = clean(Page(1, image), kit())
+    cleaned = clean(Page(1, aged.image), kit())
     middle = time.process_time()
     page = find_tables(cleaned, kit())
     tally.clean += middle - start
     tally.table += time.process_time() - middle
     tally.pages += 1
-    count(tally, page, drawn, from_sheet)
+    count(tally, page, drawn, aged)
 
 
-def count(tally: Tally, page: TabledPage, drawn: RenderedSheet, from_sheet: Matrix) -> None:
+def count(tally: Tally, page: TabledPage, drawn: RenderedSheet, aged: AgedSheet) -> None:
     """Adds how many cells of the sheet's table are found in their row and column, and where they are."""
     shape = max(row for row, _, _ in drawn.truth) + 1, max(column for _, column, _ in drawn.truth) + 1
     largest = max(page.tables, key=lambda t: len(t.cells), default=None)
@@ -80,7 +83,7 @@ def count(tally: Tally, page: TabledPage, drawn: RenderedSheet, from_sheet: Matr
         tally.cells += 1
         got = found.get((row, column))
         if got is not None:
-            left, top, right, bottom = moved_box(box, from_sheet)
+            left, top, right, bottom = aged.place_of(box)
             off = max(abs(got.x - left), abs(got.y - top), abs(got.right - right), abs(got.bottom - bottom))
             tally.placed += off < 0.2 * (bottom - top)
 
@@ -105,7 +108,7 @@ def report(name: str, dpi: int, defects: Defects, pages: int, changed: Mapping[s
     for seed in range(pages):
         drawn = sheet(seed, dpi, changed)
         aged = age(drawn, defects, np.random.default_rng(seed))
-        measure(tally, aged.image, drawn, aged.from_sheet)
+        measure(tally, aged, drawn)
     print(tally.line(name), flush=True)
 
 

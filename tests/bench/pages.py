@@ -40,6 +40,10 @@ _MATRIX: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("stains", (2, 6)),
     ("stamps", (1, 3)),
     ("holes", (2, 4)),
+    ("staples", (1, 3)),
+    ("curl", (0.01, 0.02, 0.04)),
+    ("fold", (0.005, 0.01, 0.02)),
+    ("desk", (0.05, 0.2)),
     ("through", (0.1, 0.2, 0.35)),
     ("border", (0.02, 0.06)),
     ("perspective", (0.02, 0.05)),
@@ -48,7 +52,7 @@ _MATRIX: tuple[tuple[str, tuple[float, ...]], ...] = (
     ("dpi", (100, 200, 300)),
 )
 #: Strengths that are counts, or a quality.
-_WHOLE = frozenset({"jpeg", "stains", "stamps", "holes"})
+_WHOLE = frozenset({"jpeg", "stains", "stamps", "holes", "staples"})
 
 
 def conditions() -> Iterator[tuple[str, int, Defects]]:

@@ -152,6 +152,21 @@ def test_a_line_drawn_up_to_a_number_parts_no_rows() -> None:
     assert [table.rows for table in page.tables] == [8]
 
 
+@pytest.mark.parametrize("is_upright", [True, False])
+def test_a_crease_parts_nothing_and_is_no_number(is_upright: bool) -> None:
+    drawn = grid_sheet(8, 5, write=digits_in(0, 7, 21))
+    image = drawn.image.copy()
+    if is_upright:
+        image[5:-5, 80 + 165] = 120
+    else:
+        image[80 + 125, 5:-5] = 120
+    page = tabled(image)
+    assert shapes(page) == [(8, 5)]
+    crossed = [c for c in page.tables[0].cells if (c.column == 2 if is_upright else c.row == 3)]
+    for x, y in (cell.corners.mean(axis=0) for cell in crossed if (cell.row, cell.column) not in ((2, 3), (1, 1), (5, 2))):
+        assert np.count_nonzero(page.ink[int(y) - 15 : int(y) + 15, int(x) - 30 : int(x) + 30]) < 20
+
+
 def test_lines_that_close_blank_places_part_no_rows_of_a_whole_table() -> None:
     """A pen line from the left ruling into the middle of the cell, half way down the row."""
 
@@ -161,19 +176,6 @@ def test_lines_that_close_blank_places_part_no_rows_of_a_whole_table() -> None:
             cv2.line(ink, (box.x, y), (box.x + round(0.55 * box.width), y), 255, 3)
 
     assert shapes(tabled(grid_sheet(9, 1, cell=(500, 70), write=close).image)) == [(9, 1)]
-
-
-@pytest.mark.parametrize("lines", [2, 3])
-def test_numbers_one_below_the_other_in_a_ruled_row_are_rows(lines: int) -> None:
-    """Where every column has as many, and other rows are as high as one of them."""
-    drawn = grid_sheet(9, 4, cell=(110, 40), write=digits_in(every=True))
-    ruling = drawn.ruling.copy()
-    for i in range(1, lines):
-        y = drawn.boxes[4 * (4 + i)].y
-        ruling[y - 2 : y + 4, 84:] = 0
-        for x in range(80, 521, 110):
-            ruling[y - 4 : y + 6, x : x + 2] = 255
-    assert shapes(tabled(replace(drawn, ruling=ruling).image)) == [(9, 4)]
 
 
 @pytest.mark.parametrize("defects", [Defects(dotted=0.5), Defects(gaps=0.2)], ids=["dotted", "gaps"])

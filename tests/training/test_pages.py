@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.records import Image
+from pipeline.records import Box, Image
 from pipeline.training.defects import Defects, age
 from pipeline.training.handwriting import Hand, random_hand
 from pipeline.training.pages import Column, RenderedSheet, SheetSpec, render_sheet
@@ -135,6 +137,18 @@ def test_the_balance_runs(seed: int) -> None:
         assert after == f"{balance / 100:.2f}" and balance >= 0
 
 
+def test_columns_with_a_heading_in_common_have_two_rows_of_headings() -> None:
+    plain, merged = sheet(spec=SMALL), sheet(spec=replace(SMALL, merged=2))
+    below = [(row + 1, column, value) for row, column, value in plain.truth]
+    assert [entry for entry in merged.truth if entry[0]] == below
+    first, second = (
+        next(b for (r, c, _), b in zip(merged.truth, merged.boxes, strict=True) if (r, c) == (0, k)) for k in (1, 2)
+    )
+    assert merged.ruling[first.bottom, first.x + 5 : second.right - 5].all()
+    assert not merged.ruling[first.y + 5 : first.bottom - 5, second.x - 5 : second.x + 5].any()
+    assert sheet(spec=replace(SMALL, double=True)).ruling.sum() > 1.2 * plain.ruling.sum()
+
+
 def test_no_defects_is_the_sheet_as_drawn() -> None:
     aged = age(sheet(), Defects(), rng())
     assert np.array_equal(aged.image, sheet().image)
@@ -151,6 +165,10 @@ def test_no_defects_is_the_sheet_as_drawn() -> None:
         Defects(stains=2),
         Defects(stamps=2),
         Defects(holes=2),
+        Defects(staples=2),
+        Defects(curl=0.02),
+        Defects(fold=0.01),
+        Defects(desk=0.1),
         Defects(through=0.3),
         Defects(border=0.05),
         Defects(light=0.4),
@@ -169,12 +187,20 @@ def test_defects_change_the_picture_and_keep_its_kind(defects: Defects) -> None:
     assert not defects.bilevel or set(np.unique(image)) == {0, 255}
 
 
-@pytest.mark.parametrize("defects", [Defects(skew=10), Defects(skew=-25, perspective=0.08), Defects(skew=2, border=0.06)])
+@pytest.mark.parametrize(
+    "defects",
+    [
+        Defects(skew=10),
+        Defects(skew=-25, perspective=0.08),
+        Defects(skew=2, border=0.06),
+        Defects(curl=0.02),
+        Defects(fold=0.01, desk=0.1, skew=3),
+    ],
+)
 def test_a_skewed_table_is_all_there_and_the_way_back_is_right(defects: Defects) -> None:
     drawn = sheet(spec=SheetSpec("Bold", SMALL.columns, SMALL.rows, paper=SMALL.paper, ruling_width=3, ruling_colour=(0, 0, 0)))
     aged = age(drawn, defects, rng())
-    corners = np.array([[(box.x + 1, box.y + 1)] for box in drawn.boxes], np.float64)
-    for x, y in cv2.perspectiveTransform(corners, aged.from_sheet)[:, 0]:
+    for x, y, _, _ in (aged.place_of(Box(box.x + 1, box.y + 1, 0, 0)) for box in drawn.boxes):
         assert 2 <= x < aged.image.shape[1] - 2 and 2 <= y < aged.image.shape[0] - 2
         assert aged.image[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].min() < 90
 
