@@ -3,8 +3,8 @@
     python -m tests.bench.workbook [--rows N] [--names] [--open]
 
 writes the spreadsheets of a job of mark sheets as they would have been read, two cells in a hundred in doubt with a picture of
-real size; with --names, every row has a name, a text with a picture for the Review sheet; with --open, LibreOffice loads what was written and saves the first sheet as CSV,
-which must have all rows.
+real size; with --names, every row has a name, a text with a picture for the Review sheet; with --open, LibreOffice loads what
+was written and saves the first sheet as CSV, which must have all rows.
 """
 
 from __future__ import annotations
