@@ -231,7 +231,7 @@ def test_more_pictures_than_a_workbook_should_hold_go_into_further_ones(
         assert further.name == "9B (review 2).xlsx"
         first = load_workbook(written.workbook)["Review"]
         assert [line[6].value for line in first.iter_rows(min_row=2)] == [None] * 3 + ["in 9B (review 2).xlsx"] * 3
-        book = load_workbook(further)
+        book: Any = load_workbook(further)
         assert book.sheetnames == ["Review", "Legend"]
         line = book["Review"][2]
         place = line[3].value, line[4].value

@@ -175,7 +175,7 @@ def _heading(cell: CellReading) -> CellReading:
     """A cell above the columns of a form: not read, whatever it looks like."""
     if cell.kind == "blank" or cell.is_entered:
         return cell
-    return replace(cell, kind="text", value="", confidence=0.0, status="review", reason=TEXT_REASON)
+    return replace(cell, kind="text", value="", text="", confidence=0.0, status="review", reason=TEXT_REASON, candidates=())
 
 
 def _as_typed(cell: CellReading, column: Column, is_required: bool, is_total: bool, threshold: float) -> CellReading:

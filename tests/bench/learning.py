@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.chain import kit_of, read_page
-from pipeline.folders import sha256_of, stamp_of
+from pipeline.folders import Stamp, sha256_of
 from pipeline.forms import read_form
 from pipeline.journal import Journal
 from pipeline.learning import learn
@@ -36,8 +36,8 @@ def enter(folder: Path, settings: Settings) -> int:
             [page] = (read_page(each, kit_of(settings)) for each in decode(path.read_bytes(), settings))
             columns = [column.name for column in read_form(FORMS / f"{form}.toml").columns]
             truth = placed(truth_of(folder / "truth.csv", file), page.readings, columns)
-            sha256 = sha256_of(path)
-            scan = journal.add(name, folder, file, path, stamp_of(path), sha256)
+            sha256, stamp = sha256_of(path), Stamp.of(path.stat())
+            scan = journal.add(name, folder, file, path, stamp, sha256)
             scan = journal.settle(journal.start(scan), "done", "", [page], sha256)
             edits = [Edit(1, 1, row, column, value) for (row, column), value in truth.items() if value != "?"]
             journal.enter(scan, edits)

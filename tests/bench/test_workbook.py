@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import load_workbook
@@ -16,13 +17,13 @@ def test_a_workbook_of_many_rows_is_whole_and_its_pictures_are_spread(tmp_path: 
     monkeypatch.setattr(review, "MOST_PICTURES", 50)
     monkeypatch.setattr(review, "MOST_BOOKS", 4)
     written = write_job("9B", scans(ROWS), tmp_path)
-    book = load_workbook(written.workbook)
+    book: Any = load_workbook(written.workbook)
     table, listed = book["marksheet"], book["Review"]
     assert table.max_row == ROWS + 1
     assert table["N2"].value == "=ROUND(SUM(G2:L2),10)"
     doubts = listed.max_row - 1
     assert doubts > 5 * 50, "every name is one"
-    further = [load_workbook(path)["Review"] for path in written.reviews]
+    further: list[Any] = [load_workbook(path)["Review"] for path in written.reviews]
     assert [sheet.max_row - 1 for sheet in further] == [50] * 4
     assert [len(sheet._images) for sheet in (listed, *further)] == [50] * 5
     told = [row[6].value for row in listed.iter_rows(min_row=2)]

@@ -1,10 +1,10 @@
 """How a workbook of very many rows is written and opened: time, memory, size, pictures.
 
-    python -m tests.bench.workbook [--rows N] [--open]
+    python -m tests.bench.workbook [--rows N] [--names] [--open]
 
 writes the spreadsheets of a job of mark sheets as they would have been read, two cells in a hundred in doubt with a picture of
-real size, and every name a text with one; with --open, LibreOffice loads what was written and saves the first sheet as CSV,
-which must have all rows.
+real size; with --names, every row has a name, a text with a picture for the Review sheet; with --open, LibreOffice loads what
+was written and saves the first sheet as CSV, which must have all rows.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from pipeline.records import TEXT_REASON, Box, CellReading, PageResult, ScanEntr
 
 _ROWS, _QUESTIONS = 25, 6  # of a page
 _RULE = "total = sum(q1..q6)"
+_NAME = 2  # the column of names
 _DOUBTFUL = 0.02
 _PICTURES = 200  # different ones
 
 
-def scans(rows: int) -> Iterator[ScanEntry]:
+def scans(rows: int, has_names: bool = True) -> Iterator[ScanEntry]:
     """So many rows in all, on pages of their own."""
     rng = np.random.default_rng(1)
     pictures = [_picture(rng) for _ in range(_PICTURES)]
@@ -41,6 +42,8 @@ def scans(rows: int) -> Iterator[ScanEntry]:
             marks = rng.integers(0, 21, _QUESTIONS)
             texts = [f"{row:03d}", "", *map(str, marks), str(marks.sum())]
             for column, text in enumerate(texts, 1):
+                if column == _NAME and not has_names:
+                    continue
                 cells.append(_cell(row, column, text, bool(rng.random() < _DOUBTFUL), pictures[rng.integers(_PICTURES)]))
             terms = tuple((row, column, 1.0) for column in range(3, 3 + _QUESTIONS))
             checks.append(SumCheck(_RULE, row, 3 + _QUESTIONS, terms, 0.0, None, "holds", texts[-1]))
@@ -53,7 +56,7 @@ def _cell(row: int, column: int, text: str, is_doubtful: bool, picture: bytes) -
     name = ("roll", "name", *(f"q{q}" for q in range(1, _QUESTIONS + 1)), "total")[column - 1]
     place = (1, row, column, name)
     box = Box(80 * column, 40 * row, 80, 40)
-    if name == "name":
+    if column == _NAME:
         return CellReading(*place, "", "", 0.0, "review", TEXT_REASON, box, "text", picture=picture)
     if is_doubtful:
         others = ((text, 0.9), ("7", 0.05))
@@ -86,11 +89,12 @@ def opened(workbook: Path, rows: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--names", action="store_true", help="with a name in every row")
     parser.add_argument("--open", action="store_true", help="load it in LibreOffice, too")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
-        written = write_job("9B", scans(wanted.rows), Path(folder))
+        written = write_job("9B", scans(wanted.rows, wanted.names), Path(folder))
         seconds = time.process_time() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{wanted.rows:,} rows: {seconds:.0f} s of processor time, {peak:.0f} MiB at most", flush=True)
