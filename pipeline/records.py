@@ -80,7 +80,8 @@ class CleanPage:
     grey: Image
     ink: Image
     to_page: Matrix  # clean pixels → page pixels
-    stroke_width: float  # median width of the strokes, clean pixels
+    stroke_width: float  # median width of strokes and rulings, clean pixels
+    pen: float  # the same of what is written alone
     printed: PrintedPage | None = None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.fiducials import may_show_corners
-from pipeline.records import CleanPage, Image, Matrix, Page
+from pipeline.records import CleanPage, Floats, Image, Matrix, Page
 from pipeline.stages.kit import Kit
 from pipeline.stages.printed import find_printed, flattening, without_marks
 
@@ -67,7 +67,7 @@ def clean(page: Page, kit: Kit) -> CleanPage:
     if is_blurred(even, stroke):
         ink = binarise(even, stroke)
         stroke = stroke_width(ink)
-    return CleanPage(page, even, ink, to_page, stroke, printed)
+    return CleanPage(page, even, ink, to_page, stroke, pen_width(ink), printed)
 
 
 def draw_clean(page: CleanPage) -> Image:
@@ -151,15 +151,18 @@ def ink_of_one_number(even: Image, inside: Image | None = None) -> Image:
 
 
 def stroke_width(ink: Image) -> float:
-    """Width in pixels of the strokes that most of what is written has; of all ink, where nothing looks written; 1 without ink.
+    """Median width of the strokes and rulings in pixels, 1 without ink: twice the distance to paper, along the middles."""
+    distance, ridge = _middles(ink)
+    return _width(distance[ridge])
 
-    The width of a connected part is twice the distance to paper, along its middle. Rulings, which would outweigh the writing on
-    a page, are too long for their width to be written, and specks too short.
+
+def pen_width(ink: Image) -> float:
+    """Median width of the strokes of what looks written, in pixels; of all ink where nothing does, and 1 without ink.
+
+    A connected part looks written if it is as wide and as high as a character of its own strokes. Rulings, which outweigh the
+    writing on many pages, are too long for their width, and specks too short.
     """
-    distance = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
-    ridge = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)
-    if not ridge.any():
-        return 1.0
+    distance, ridge = _middles(ink)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
     of, depth = labels[ridge], distance[ridge]
     length = np.bincount(of, minlength=count)
@@ -167,8 +170,18 @@ def stroke_width(ink: Image) -> float:
     sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     is_written = (sides.min(axis=1) > _SHORTEST_STROKE * width) & (sides.max(axis=1) < _LONGEST_STROKE * width)
     is_written[0] = False
-    depth = depth[is_written[of]] if length[is_written].sum() > _ENOUGH else depth
-    return max(1.0, 2 * float(np.median(depth)) - 0.5)
+    return _width(depth[is_written[of]] if length[is_written].sum() > _ENOUGH else depth)
+
+
+def _middles(ink: Image) -> tuple[Floats, NDArray[np.bool_]]:
+    """The distance to paper, and where it is that of the middle of a stroke."""
+    distance = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
+    ridge = (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8))) & (distance > 0)
+    return distance.astype(np.float32, copy=False), ridge
+
+
+def _width(depth: Floats) -> float:
+    return max(1.0, 2 * float(np.median(depth)) - 0.5) if depth.size else 1.0
 
 
 def even_light(grey: Image) -> Image:

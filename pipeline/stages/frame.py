@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Floats, Image
-from pipeline.stages.clean import stroke_width
+from pipeline.stages.clean import pen_width
 from pipeline.stages.erasing import without_rulings
 from pipeline.stages.rulings import Ruling, places
 
@@ -55,7 +55,7 @@ class Frame:
     def own_ink(self, ink: Image) -> Image:
         """The ink without the rulings and without what lies beyond them; a stroke that crosses one stays whole."""
         inside = self.inside(ink.shape)
-        rest = without_rulings(ink, list(self.level), list(self.upright), stroke_width(ink))
+        rest = without_rulings(ink, list(self.level), list(self.upright), pen_width(ink))
         count, labels = cv2.connectedComponents(rest, connectivity=8)
         total = np.bincount(labels.ravel(), minlength=count)
         within = np.bincount(labels[inside > 0], minlength=count)

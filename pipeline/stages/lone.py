@@ -74,10 +74,14 @@ def single_cell(page: Page) -> TabledPage:
         frame = find_frame(binarise(straight), seen)
         if frame is not None:
             ink = frame.own_ink(ink_of_one_number(straight, frame.inside(straight.shape)))
-            return _one_cell(CleanPage(page, straight, ink, to_page @ back, stroke_width(ink)), ink, frame.corners)
+            return _one_cell(_clean(page, straight, ink, to_page @ back), ink, frame.corners)
     ink = ink_of_one_number(even)
-    clean = CleanPage(page, even, ink, to_page, stroke_width(ink))
-    return _one_cell(clean, ink, _box_corners(np.zeros(2), np.array(ink.shape[::-1], np.float64)))
+    return _one_cell(_clean(page, even, ink, to_page), ink, _box_corners(np.zeros(2), np.array(ink.shape[::-1], np.float64)))
+
+
+def _clean(page: Page, even: Image, ink: Image, to_page: Matrix) -> CleanPage:
+    stroke = stroke_width(ink)
+    return CleanPage(page, even, ink, to_page, stroke, stroke)
 
 
 def _turned(even: Image, valid: Image, tilt: float) -> tuple[Image, Image, Matrix]:
@@ -96,7 +100,7 @@ def single_glyph(page: Page) -> SegmentedPage:
     """A 28×28 picture, as MNIST has them, as a lattice of one segment: the pixels go to the network as they are."""
     grey = grey_of(page.image)
     glyph = 255 - grey if grey.mean() > 127 else grey
-    clean = CleanPage(page, 255 - glyph, glyph, np.eye(3), 2.0)
+    clean = CleanPage(page, 255 - glyph, glyph, np.eye(3), 2.0, 2.0)
     tabled = _one_cell(clean, glyph, _box_corners(np.zeros(2), np.full(2, SIZE, np.float64)))
     box, area = Box(4, 4, SIZE - 8, SIZE - 8), int(np.count_nonzero(glyph > 127))
     segments = (Segment(0, 1, box, area, 0.0, glyph),) if area else ()

@@ -85,7 +85,7 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
         label, owner = divmod(pair, len(cells) + 1)
         owners.setdefault(label, []).append((n, owner - 1))
     inks: list[list[Piece]] = [[] for _ in cells]
-    speck = max(4.0, 0.36 * page.clean.stroke_width**2)
+    speck = max(4.0, 0.36 * page.clean.pen**2)
     for label, shares in owners.items():
         x, y, w, h, area = (int(v) for v in stats[label])
         if area < speck:
@@ -98,11 +98,11 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
             parts = [(o, own & (territory[y : y + h, x : x + w] == o + 1)) for n, o in shares if n >= speck]
         for cell_index, mask in parts:
             piece = _trimmed(x, y, mask)
-            if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.stroke_width):
+            if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.pen):
                 inks[cell_index].append(piece)
     # a point may be as small as a speck, or stand on a ruling, beside its number; alone it is dirt, or a crumb of the ruling
     return [
-        [] if all(_is_crumb(piece, cell, page.clean.stroke_width) for piece in ink) else ink
+        [] if all(_is_crumb(piece, cell, page.clean.pen) for piece in ink) else ink
         for ink, cell in zip(inks, cells, strict=True)
     ]
 
@@ -191,7 +191,7 @@ def _pieces(clean: CleanPage, ink: list[Piece], height: float) -> tuple[list[Pie
     for component in sorted(ink, key=lambda p: p.middle):
         cost = 0.0
         darkness = 255 - clean.grey[component.y : component.bottom, component.x : component.right]
-        for mask, cut_cost in cut_apart(component.mask, darkness, height, clean.stroke_width):
+        for mask, cut_cost in cut_apart(component.mask, darkness, height, clean.pen):
             part = _trimmed(component.x, component.y, mask > 0)
             if part is not None:
                 pieces.append((part, cost))

@@ -43,7 +43,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     if boxes and not good:
         return _tabled(page, [boxes.grid()], page.ink)
     if good and not any(_is_patchy(grid, thin) for grid in good):
-        return _tabled(page, good, _without_lines(page.ink, good, page.stroke_width, page.grey))
+        return _tabled(page, good, _without_lines(page.ink, good, page.pen, page.grey))
     lone = None if good else lone_number(page)
     if lone and lone.tables and len(level) + len(upright) <= _FEW_LINES:
         return lone
@@ -52,14 +52,14 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good = _best(good, column_grids(pale, character))
     if good:
         ink = within_edges(_without_shadows(page.ink, character), pale.edges)
-        return _tabled(page, good, _without_lines(ink, good, page.stroke_width, page.grey))
+        return _tabled(page, good, _without_lines(ink, good, page.pen, page.grey))
     grid = unruled_grid(pale.rest, page.stroke_width)
     return _tabled(page, [grid], pale.rest) if grid else lone or lone_number(page)
 
 
 def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
     """The page with one table where it is known to be."""
-    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.stroke_width, page.grey))
+    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.pen, page.grey))
 
 
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
@@ -73,7 +73,7 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
         return []
     if not any(may_hold_lines(grid, character) for grid in good):
         return good
-    ink = _without_lines(page.ink, good, page.stroke_width)
+    ink = _without_lines(page.ink, good, page.pen)
     return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
 
 

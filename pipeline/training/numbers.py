@@ -45,7 +45,7 @@ def train_numbers(
     without data, ModelError if it is worse than the present one: it is kept beside it.
     """
     output = output or SHIPPED_READER
-    recipe = ReaderRecipe() if rounds is None else ReaderRecipe(cycles=((rounds, ReaderRecipe().cycles[0][1]),))
+    recipe = ReaderRecipe() if rounds is None else ReaderRecipe(rounds=rounds)
     present, digits = checked_output(output, force), model_of(settings)
     data = data_folder(data)
     sets = validation_sets(data)

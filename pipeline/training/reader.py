@@ -41,11 +41,7 @@ _TOGETHER = 8
 
 @dataclass(frozen=True)
 class ReaderRecipe:
-    """All choices of a training run. A round is a stretch of so many batches, after which it is measured and kept.
-
-    `cycles` are numbers of rounds and the highest learning rate of each: the rate falls to nothing by the end of a cycle, and
-    climbs again for the next (Loshchilov & Hutter 2017, SGDR: stochastic gradient descent with warm restarts).
-    """
+    """All choices of a training run. A round is a stretch of so many batches, after which it is measured and kept."""
 
     architecture: Architecture = (
         *(("conv", 24, 5, 2), ("pool",), ("norm",), ("relu",)),
@@ -57,16 +53,12 @@ class ReaderRecipe:
         *(("conv", 128, 3, 1), ("pool", "rows"), ("norm",), ("relu",)),
         *(("dropout", 0.3), ("conv", len(READER_LABELS), 1, 0)),
     )
-    cycles: tuple[tuple[int, float], ...] = ((28, 2e-3), (12, 1e-3))
+    rounds: int = 28
     batches: int = 400
     batch: int = 64
+    rate: float = 2e-3
     decay: float = 1e-2
     seed: int = 1
-
-    @property
-    def rounds(self) -> int:
-        """Of all cycles together."""
-        return sum(rounds for rounds, _ in self.cycles)
 
 
 @dataclass(frozen=True)
@@ -199,12 +191,7 @@ def _part(strips: Strips, number: int) -> tuple[Image, Loss]:
 
 
 def _rate(recipe: ReaderRecipe, at: float) -> float:
-    """Learning rate: in each cycle a straight climb over its first round, then a half cosine down to zero."""
-    rounds, highest = recipe.cycles[0]
-    for next_rounds, next_highest in recipe.cycles[1:]:
-        if at >= rounds:
-            at -= rounds
-            rounds, highest = next_rounds, next_highest
+    """Learning rate: a straight climb over the first round, then a half cosine down to zero."""
     if at < 1:
-        return highest * max(at, 0.02)
-    return highest * 0.5 * (1 + float(np.cos(np.pi * (at - 1) / max(1, rounds - 1))))
+        return recipe.rate * max(at, 0.02)
+    return recipe.rate * 0.5 * (1 + float(np.cos(np.pi * (at - 1) / max(1, recipe.rounds - 1))))

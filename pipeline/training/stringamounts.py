@@ -65,23 +65,6 @@ def part_of(amount: Amount, rng: np.random.Generator) -> Amount:
     return Amount(amount.name, amount.ink[:, max(left, 0) : right], amount.digits[first:last], moved, amount.height)
 
 
-def joined(one: Amount, other: Amount) -> Amount:
-    """Two amounts, or parts of some, side by side, with digits of the same height on the same line: a number nobody wrote."""
-    scale = one.height / other.height
-    ink = cv2.resize(other.ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    boxes = [(x * scale, y * scale, w * scale, h * scale) for x, y, w, h in other.boxes]
-    foot, other_foot = (round(float(np.median([y + h for _, y, _, h in placed]))) for placed in (one.boxes, boxes))
-    above = max(foot, other_foot)
-    below = max(one.ink.shape[0] - foot, ink.shape[0] - other_foot)
-    pictures = [
-        np.pad(picture, ((above - at, below - (picture.shape[0] - at)), (0, 0)))
-        for picture, at in ((one.ink, foot), (ink.astype(np.uint8), other_foot))
-    ]
-    left, moved = one.ink.shape[1], above - other_foot
-    placed = [(x, y + above - foot, w, h) for x, y, w, h in one.boxes] + [(x + left, y + moved, w, h) for x, y, w, h in boxes]
-    return Amount(f"{one.name}, {other.name}", np.hstack(pictures), one.digits + other.digits, tuple(placed), one.height)
-
-
 def _amount(folder: Path, name: str, digits: str, places: str, scale: float) -> Amount:
     grey = cv2.imdecode(np.frombuffer((folder / "images" / name).read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     if grey is None:

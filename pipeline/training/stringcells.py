@@ -18,7 +18,7 @@ def in_a_cell(ink: Image, tall: int, stroke: float, neighbours: list[Image], rng
     low, high = min(y, above) if inked else above, max(y + inked, above + tall)
     top, bottom = max(0, low - _room(tall, rng)), min(ink.shape[0], high + _room(tall, rng))
     cell = np.pad(ink[top:bottom], ((0, 0), (_room(tall, rng), _room(tall, rng))))
-    line, chance = above - top, rng.random(7)  # the row of the digits' top
+    line, chance = above - top, rng.random(6)  # the row of the digits' top
     if chance[0] < 0.09 and neighbours:
         _hang_in(cell, line, tall, neighbours[int(rng.integers(len(neighbours)))], 0.6, rng)
     if chance[1] < 0.15:
@@ -31,13 +31,7 @@ def in_a_cell(ink: Image, tall: int, stroke: float, neighbours: list[Image], rng
         _hatch(cell, tall, rng)
     if chance[5] < 0.01:
         cell = _scribbled(cell, line, tall, stroke, rng)
-    return _cut_short(cell, line, tall, rng) if chance[6] < 0.05 else cell
-
-
-def _cut_short(cell: Image, line: int, tall: int, rng: np.random.Generator) -> Image:
-    """Without the uppermost or the lowest part of the digits, an eighth at most: the cell was cut out too tightly."""
-    lost = int(rng.uniform(0.02, 0.125) * tall)
-    return cell[max(line, 0) + lost :] if rng.random() < 0.5 else cell[: line + tall - lost]
+    return cell
 
 
 def nothing(tall: int, stroke: float, neighbours: list[Image], rng: np.random.Generator) -> Image:

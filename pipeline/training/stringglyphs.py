@@ -77,7 +77,7 @@ def load_glyphs(data: Path) -> list[tuple[float, Glyphs]]:
     Only MNIST must be there.
     """
     mnist = load_mnist(data, "train")
-    found = [(0.4, Glyphs("mnist", mnist.images[:-HELD_OUT], mnist.labels[:-HELD_OUT]))]
+    found = [(0.45, Glyphs("mnist", mnist.images[:-HELD_OUT], mnist.labels[:-HELD_OUT]))]
     for file, loader, _ in _EXTRAS:
         if (data / "digits" / file).is_file() and file in _SHARES:
             examples = _extra(data / "digits" / file, loader, np.random.default_rng(0))
@@ -85,7 +85,7 @@ def load_glyphs(data: Path) -> list[tuple[float, Glyphs]]:
     amounts = data / "strings" / "orand_car_a"
     if (amounts / "labels.csv").is_file():
         images, labels = load_amount_digits(amounts)
-        found.append((0.14, Glyphs("orand_car_a", images, labels.astype(np.int64))))
+        found.append((0.09, Glyphs("orand_car_a", images, labels.astype(np.int64))))
     found += [(0.1 / len(FONTS), _printed(font)) for font in FONTS]
     return found
 

@@ -45,7 +45,7 @@ def random_hand(rng: np.random.Generator) -> Hand:
         width=float(np.exp(rng.normal(0, 0.13))),
         gap=float(rng.uniform(0.02, 0.3) if chance[0] < 0.85 else rng.uniform(0.3, 0.8)),
         wobble=float(rng.uniform(0.5, 1.8)),
-        touching=float(rng.uniform(0.2, 1.0) if chance[1] < 0.45 else 0.0),
+        touching=float(rng.uniform(0.2, 1.0) if chance[1] < 0.35 else 0.0),
         drift=float(rng.normal(0, 0.04)),
         zeros=float(rng.uniform(0.55, 0.9) if chance[2] < 0.2 and chance[4] >= 0.1 else 1.0),
         ones=float(rng.uniform(1.1, 1.6) if chance[3] < 0.15 else 1.0),

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.records import Image
 from pipeline.stages.strip import STEP, strip
-from pipeline.training.stringamounts import Amount, joined, load_amounts, part_of
+from pipeline.training.stringamounts import load_amounts, part_of
 from pipeline.training.stringcells import in_a_cell, nothing
 from pipeline.training.stringdefects import bent, fully_inked, inked, scanned, thinned, worn
 from pipeline.training.stringglyphs import load_glyphs
@@ -22,9 +22,7 @@ from pipeline.training.stringlines import TALL, Writer, random_hand
 from pipeline.training.stringtexts import label_of, random_text
 
 #: Shares of real amounts, where there are some, and of blank cells.
-REAL, BLANK = 0.3, 0.025
-#: Of the real amounts, so many are put together from two; of no more digits than these.
-_TWO, _LONGEST = 0.2, 9
+REAL, BLANK = 0.12, 0.025
 #: Real amounts are kept at so much of the size at which they are read: still more than a strip shows.
 _KEPT = 0.5
 #: Ink that can be seen, of 255.
@@ -106,12 +104,10 @@ class StringSource:
 
     def _real(self, rng: np.random.Generator) -> StringExample:
         """A real amount or a part of it, now and then as it is, else as another hand and scanner would have made it."""
-        chance = rng.random(5)
-        amount = self._amount(rng, chance[0] < 0.4 or chance[4] < _TWO)
-        if chance[4] < _TWO:
-            other = self._amount(rng, in_part=True)
-            if amount.digits and other.digits and len(amount.digits + other.digits) <= _LONGEST:
-                amount = joined(amount, other)
+        amount = self._amounts[int(rng.integers(len(self._amounts)))]
+        chance = rng.random(4)
+        if chance[0] < 0.4:
+            amount = part_of(amount, rng)
         ink, digit = amount.ink, amount.height
         if chance[1] < 0.75:
             ink = bent(ink, digit, 0.15, rng)
@@ -120,10 +116,6 @@ class StringSource:
         if chance[3] < 0.75:
             ink, digit = scanned(worn(ink, digit, rng), digit, rng)
         return StringExample(strip(ink, _told(digit, rng)), amount.digits, True)
-
-    def _amount(self, rng: np.random.Generator, in_part: bool) -> Amount:
-        amount = self._amounts[int(rng.integers(len(self._amounts)))]
-        return part_of(amount, rng) if in_part else amount
 
     def _blank(self, rng: np.random.Generator) -> StringExample:
         writer = self._writer(rng)

@@ -63,7 +63,7 @@ def scored(rows: Sequence[Sequence[Sequence[Ink]]]) -> ScoredPage:
             probabilities.append(scores)
     shape = max(1, _ROW * len(rows)), max(1, _COLUMN * columns)
     paper, ink = np.full(shape, 255, np.uint8), np.zeros(shape, np.uint8)
-    clean = CleanPage(Page(3, paper), paper, ink, np.eye(3), PEN)
+    clean = CleanPage(Page(3, paper), paper, ink, np.eye(3), PEN, PEN)
     tabled = TabledPage(clean, (Table(1, len(rows), columns, tuple(cells)),), ink)
     return ScoredPage(SegmentedPage(tabled, tuple(lattices), PEN), LABELS, tuple(probabilities))
 

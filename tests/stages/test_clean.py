@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Image, Page
-from pipeline.stages.clean import binarise, clean, draw_clean, even_light, grey_of, stroke_width
+from pipeline.stages.clean import binarise, clean, draw_clean, even_light, grey_of, pen_width, stroke_width
 from pipeline.training.defects import Defects, age
 from tests.stages.grids import cleaned, grid_sheet, kit, moved
 
@@ -181,7 +181,7 @@ def test_stroke_width_is_that_of_the_pen(width: int, degrees: float) -> None:
 
 
 @given(st.integers(4, 9), st.integers(1, 2), st.integers(0, 100))
-def test_stroke_width_is_that_of_the_pen_among_finer_rulings_and_specks(pen: int, ruling: int, seed: int) -> None:
+def test_the_pen_is_measured_among_finer_rulings_and_specks(pen: int, ruling: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     written = np.zeros((900, 900), np.uint8)
     for x in range(50, 860, 120):  # in every other cell of a row a circle, and a stroke below it
@@ -192,7 +192,7 @@ def test_stroke_width_is_that_of_the_pen_among_finer_rulings_and_specks(pen: int
         cv2.line(ink, (at, 20), (at, 880), 255, ruling)
         cv2.line(ink, (20, at), (880, at), 255, ruling)
     ink[rng.integers(0, 400, 300), rng.integers(0, 900, 300)] = 255
-    assert stroke_width(ink) == pytest.approx(stroke_width(written), abs=0.1)
+    assert pen_width(ink) == pytest.approx(stroke_width(written), rel=0.1)
 
 
 def test_stroke_width_without_ink_is_one() -> None:

@@ -38,7 +38,7 @@ def small_and_quick() -> Iterator[None]:
         patch.setattr(stringglyphs, "HELD_OUT", HELD_OUT)
         patch.setattr("pipeline.training.make.HELD_OUT", HELD_OUT)
         patch.setattr(numbers, "calibrated_reader", calibrated)
-        patch.setattr(numbers, "ReaderRecipe", lambda cycles=((2, 2e-3),): ReaderRecipe(SMALL, cycles, batches=8, batch=2))
+        patch.setattr(numbers, "ReaderRecipe", lambda rounds=2: ReaderRecipe(SMALL, rounds=rounds, batches=8, batch=2))
         # what draws in another process can't be told to hold out fewer: here it is drawn in this one
         patch.setattr("pipeline.training.reader.Ahead", Here)
         yield

@@ -167,7 +167,7 @@ def test_hands_differ() -> None:
     rng = np.random.default_rng(0)
     hands = [random_hand(rng) for _ in range(300)]
     for share, expected in (
-        (np.mean([h.touching > 0 for h in hands]), 0.45),
+        (np.mean([h.touching > 0 for h in hands]), 0.35),
         (np.mean([h.old_style for h in hands]), 0.1),
         (np.mean([h.raised for h in hands]), 0.2),
     ):
@@ -252,21 +252,12 @@ def test_cleaning_leaves_the_pen_and_its_edge() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(seeds)
-def test_a_cell_has_all_of_the_numbers_ink_or_all_but_an_edge(seed: int) -> None:
+def test_a_cell_has_all_of_the_numbers_ink(seed: int) -> None:
     ink, stroke = written("5280", seed)
     cell = in_a_cell(ink, TALL, stroke, [], np.random.default_rng(seed))
-    top, bottom = TALL + TALL // 8, 2 * TALL - TALL // 8
-    least = min(np.sum(ink[top:], dtype=int), np.sum(ink[:bottom], dtype=int))
-    assert np.sum(cell, dtype=int) >= least
+    assert np.sum(cell, dtype=int) >= np.sum(ink, dtype=int)
     assert cell.shape[0] <= ink.shape[0] and cell.shape[1] >= ink.shape[1]
     assert parts(cell) >= 1
-
-
-def test_some_cells_are_cut_short() -> None:
-    ink, stroke = written("5280", 1)
-    whole = np.sum(ink, dtype=int)
-    made = [np.sum(in_a_cell(ink, TALL, stroke, [], np.random.default_rng(seed)), dtype=int) for seed in range(200)]
-    assert 0 < sum(int(found) < whole for found in made) < 30
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,7 +13,7 @@ from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.strip import strip
 from pipeline.training.amounts import is_held_out
-from pipeline.training.stringamounts import Amount, ink_of, joined, load_amounts, part_of
+from pipeline.training.stringamounts import Amount, ink_of, load_amounts, part_of
 from pipeline.training.stringsets import HEIGHTS, LONGEST, MeasuredString, amount_strings, validation_strings
 from tests.training.amountsfolder import AMOUNTS, write_amounts
 from tests.training.datafolder import cropped, digits
@@ -27,22 +27,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # amounts
-
-
-def test_two_amounts_side_by_side_stand_on_one_line(folder: Path) -> None:
-    one, other = load_amounts(folder, held_out=False)[:2]
-    small = load_amounts(folder, held_out=False, scale=0.5)[1]
-    for second in (other, small):
-        both = joined(one, second)
-        assert both.digits == one.digits + second.digits and both.height == one.height
-        assert len(both.boxes) == len(both.digits)
-        feet = [y + height for _, y, _, height in both.boxes]
-        assert max(feet) - min(feet) < 0.15 * both.height
-        for x, y, width, height in both.boxes:  # each box has ink in it, and lies in the picture
-            place = both.ink[round(y) : round(y + height), round(x) : round(x + width)]
-            assert place.size and place.max() > 100
-        whole = one.ink.sum(dtype=int) + other.ink.sum(dtype=int)
-        assert both.ink.sum(dtype=int) == pytest.approx(whole, rel=0.1)
 
 
 def test_amounts_are_trained_on_or_held_out_never_both(folder: Path, tmp_path: Path) -> None:
