@@ -118,6 +118,7 @@ def _chart(listing: Listing, last: int) -> None:
         for reference in (series.val.numRef, series.cat.numRef or series.cat.strRef):
             reference.f = reference.f.replace("$2:", "$3:")
     chart.x_axis.scaling.orientation = "maxMin"
+    chart.y_axis.scaling.min, chart.y_axis.crosses, chart.y_axis.number_format = 0, "max", "0"  # from nothing, below the bars
     chart.x_axis.delete = chart.y_axis.delete = False
     chart.legend.position = "b"
     listing.sheet.add_chart(chart, "J2")
