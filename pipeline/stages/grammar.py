@@ -6,8 +6,7 @@ same ink: every reading accounts for every piece of it.
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +25,15 @@ class Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One text for a lattice, its log score, the segments behind its labels, and what else speaks for it (a log prior)."""
+    """One text for a lattice, its log score, and the segments behind its labels."""
 
     text: str
     score: float
     segments: tuple[int, ...]
-    prior: float = 0.0
+
+
+#: A way as far as it has come: its log score, its text, what it was before its last segment, and that segment.
+_Partial = tuple[float, str, "_Partial | None", int]
 
 
 def best_ways(lattice: Lattice, scores: Sequence[Mapping[str, float]], grammar: Grammar, most: int = 6) -> list[Way]:
@@ -40,30 +42,42 @@ def best_ways(lattice: Lattice, scores: Sequence[Mapping[str, float]], grammar: 
     starting: list[list[int]] = [[] for _ in range(pieces)]
     for i, s in enumerate(lattice.segments):
         starting[s.first].append(i)
-    beams: list[dict[str, list[Way]]] = [{} for _ in range(pieces + 1)]
-    beams[0] = {grammar.start: [Way("", 0.0, ())]}
+    # where so many pieces are used up, by the grammar's state, the best way to each text
+    beams: list[dict[str, dict[str, _Partial]]] = [{} for _ in range(pieces + 1)]
+    beams[0] = {grammar.start: {"": (0.0, "", None, -1)}}
     for at in range(pieces):
         for state, ways in beams[at].items():
-            for way in _different(ways, most):
-                for i in starting[at]:
-                    segment = lattice.segments[i]
-                    for label, log in scores[i].items():
-                        after = grammar.moves[state].get(label)
-                        if after is None:
-                            continue
-                        longer = Way(way.text + label, way.score + log, (*way.segments, i))
-                        beams[segment.last].setdefault(after, []).append(longer)
-    ends = [way for state, ways in beams[pieces].items() if state in grammar.final for way in ways]
-    return _different(ends, most)
+            kept, moves = _best(ways.values(), most), grammar.moves[state]
+            for i in starting[at]:
+                behind = beams[lattice.segments[i].last]
+                for label, log in scores[i].items():
+                    after = moves.get(label)
+                    if after is None:
+                        continue
+                    longer = behind.setdefault(after, {})
+                    for way in kept:
+                        score, text = way[0] + log, way[1] + label
+                        if text not in longer or score > longer[text][0]:
+                            longer[text] = score, text, way, i
+    ends: dict[str, _Partial] = {}
+    for state, ways in beams[pieces].items():
+        if state in grammar.final:
+            ends |= {text: way for text, way in ways.items() if text not in ends or way[0] > ends[text][0]}
+    return [Way(way[1], way[0], _segments_of(way)) for way in _best(ends.values(), most)]
 
 
-def _different(ways: list[Way], most: int) -> list[Way]:
-    """The best ways, one for each text."""
-    best: dict[str, Way] = {}
-    for way in ways:
-        if way.text not in best or way.score > best[way.text].score:
-            best[way.text] = way
-    return heapq.nlargest(most, best.values(), key=lambda w: (w.score, w.text))
+def _best(ways: Collection[_Partial], most: int) -> list[_Partial]:
+    """The best of ways to different texts, best first."""
+    return sorted(ways, reverse=True)[:most]
+
+
+def _segments_of(way: _Partial) -> tuple[int, ...]:
+    found: list[int] = []
+    before: _Partial | None = way
+    while before is not None and before[2] is not None:
+        found.append(before[3])
+        before = before[2]
+    return tuple(reversed(found))
 
 
 def logs(row: Floats, labels: Sequence[str], wanted: Sequence[str], alike: Mapping[str, str] | None = None) -> dict[str, float]:
