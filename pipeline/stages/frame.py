@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Floats, Image
+from pipeline.records import Box, Floats, Image
 from pipeline.stages.clean import pen_width
 from pipeline.stages.erasing import without_rulings
 from pipeline.stages.rulings import Ruling, places
@@ -88,24 +88,25 @@ def tilt_of(ink: Image) -> float:
 def find_frame(ink: Image, valid: Image) -> Frame | None:
     """The rulings along the sides of a picture that was set straight, if any; `valid` is 255 where there is a picture."""
     height, width = ink.shape
-    lines = [line for line in _lines(_widened(ink), valid, _LEVEL) if line[0] > 0]
+    picture = Box(*cv2.boundingRect(valid))
+    lines = _lines(_widened(ink), valid, _LEVEL)
     low = [line for line in lines if line[1] < _OUTER_LEVEL * height]
     high = [line for line in lines if line[1] > (1 - _OUTER_LEVEL) * height]
     top = max(low, key=lambda line: line[1], default=None)
     bottom = min(high, key=lambda line: line[1], default=None)
     level = [_ruling(line, ink, width) for line in (top, bottom) if line is not None]
-    first, last = (round(line[1]) if line else edge for line, edge in ((top, _first(valid, 1)), (bottom, _last(valid, 1))))
-    band, seen = (np.ascontiguousarray(image[first : last + 1].T, np.uint8) for image in (ink, valid))
-    sides = [line for line in _lines(_widened(band), seen, _UPRIGHT) if line[0] > 0]
-    left_most, right_most = _first(valid, 0), _last(valid, 0)
-    reach = _OUTER_UPRIGHT * (right_most - left_most)
-    left = max((line for line in sides if line[1] < left_most + reach), key=lambda line: line[1], default=None)
-    right = min((line for line in sides if line[1] > right_most - reach), key=lambda line: line[1], default=None)
-    upright = [_ruling(line, band, last + 1 - first).moved(first, 0) for line in (left, right) if line is not None]
+    first = round(top[1]) if top else picture.y
+    end = round(bottom[1]) + 1 if bottom else picture.bottom
+    band, seen = (np.ascontiguousarray(image[first:end].T, np.uint8) for image in (ink, valid))
+    sides = _lines(_widened(band), seen, _UPRIGHT)
+    reach = _OUTER_UPRIGHT * picture.width
+    left = max((line for line in sides if line[1] < picture.x + reach), key=lambda line: line[1], default=None)
+    right = min((line for line in sides if line[1] >= picture.right - reach), key=lambda line: line[1], default=None)
+    upright = [_ruling(line, band, end - first).moved(first, 0) for line in (left, right) if line is not None]
     if not level and not upright:
         return None
-    frame = _within(level, upright, top is not None, left is not None, valid)
-    return frame if _is_frame(frame, ink, valid) else None
+    frame = _within(level, upright, top is not None, left is not None, picture)
+    return frame if _is_frame(frame, ink, valid, picture) else None
 
 
 #: The share of its way that has ink, where it is in the middle of the picture, and its slope.
@@ -113,7 +114,7 @@ _Line = tuple[float, float, float]
 
 
 def _lines(ink: Image, valid: Image, least: float) -> list[_Line]:
-    """For every row the best line through its middle: none, with a share of 0, where that has less ink than `least`."""
+    """The lines from side to side with this share of ink at least, from the top down."""
     height, width = ink.shape
     columns = np.arange(width)
     best = np.zeros((height, 2))
@@ -130,6 +131,8 @@ def _lines(ink: Image, valid: Image, least: float) -> list[_Line]:
     share = np.where(best[:, 0] >= least, best[:, 0], 0)
     found = []
     for run in np.split(np.arange(height), np.flatnonzero(np.diff(share > 0)) + 1):
+        if not share[run[0]]:
+            continue
         peak = run[share[run] >= share[run].max() - 0.02]
         found.append((float(share[run].max()), float(peak.mean()), float(best[round(float(peak.mean())), 1])))
     return found
@@ -148,10 +151,10 @@ def _ruling(line: _Line, ink: Image, width: int) -> Ruling:
     return Ruling.through(along, across, float(np.clip(np.median(inked.sum(axis=1)), 1, len(reach))))
 
 
-def _within(level: list[Ruling], upright: list[Ruling], has_top: bool, has_left: bool, valid: Image) -> Frame:
+def _within(level: list[Ruling], upright: list[Ruling], has_top: bool, has_left: bool, picture: Box) -> Frame:
     """The frame of these rulings; a side that has none is the picture's edge."""
-    x0, x1, y0, y1 = _first(valid, 0), _last(valid, 0), _first(valid, 1), _last(valid, 1)
-    edges = [(0.0, float(edge)) for edge in (y0, y1, x0, x1)]  # slope, and place at 0
+    sides = picture.y, picture.bottom - 1, picture.x, picture.right - 1
+    edges = [(0.0, float(side)) for side in sides]  # slope, and place at 0
     found = iter(level), iter(upright)
     has = (has_top, len(level) > has_top, has_left, len(upright) > has_left)
     for i, is_there in enumerate(has):
@@ -170,22 +173,21 @@ def _meeting(level: tuple[float, float], upright: tuple[float, float]) -> tuple[
     return x, a * x + b
 
 
-def _is_frame(frame: Frame, ink: Image, valid: Image) -> bool:
+def _is_frame(frame: Frame, ink: Image, valid: Image, picture: Box) -> bool:
     """Whether the lines can't be strokes of a number that was cut out tightly."""
     sides = len(frame.level) + len(frame.upright)
-    width, height = _last(valid, 0) - _first(valid, 0) + 1, _last(valid, 1) - _first(valid, 1) + 1
-    if width < _NARROW * height:
-        is_thin = max(ruling.thickness for ruling in (*frame.level, *frame.upright)) < _THICKEST * height
+    if picture.width < _NARROW * picture.height:
+        is_thin = max(ruling.thickness for ruling in (*frame.level, *frame.upright)) < _THICKEST * picture.height
         return sides == 4 and is_thin and _has_corners(frame, ink)
     if sides == 4:
         return True
-    x, _, wide, high = cv2.boundingRect(frame.own_ink(ink))
+    written = Box(*cv2.boundingRect(frame.own_ink(ink)))
     if not frame.level:
-        return sides == 2 and high < _TIGHT * height
+        return sides == 2 and written.height < _TIGHT * picture.height
     if len(frame.level) == 2:
         return True
-    beyond = _BEYOND * width
-    is_longer = wide == 0 or (x - _first(valid, 0) > beyond and _last(valid, 0) + 1 - x - wide > beyond)
+    beyond = _BEYOND * picture.width
+    is_longer = min(written.x - picture.x, picture.right - written.right) > beyond or not written.width
     return is_longer and _reaches_the_edges(frame.level[0], ink, valid)
 
 
@@ -214,11 +216,3 @@ def _densest(places: NDArray[np.float64]) -> int:
     """The most points within two pixels."""
     counts = np.bincount(np.floor(places - places.min()).astype(int))
     return int((counts[:-1] + counts[1:]).max()) if counts.size > 1 else int(counts.max())
-
-
-def _first(valid: Image, axis: int) -> int:
-    return int(np.flatnonzero(valid.any(axis=axis))[0])
-
-
-def _last(valid: Image, axis: int) -> int:
-    return int(np.flatnonzero(valid.any(axis=axis))[-1])
