@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Floats, Lattice
+from pipeline.records import Floats, Lattice, Segment
 from pipeline.stages.grammar import best_ways
 from pipeline.stages.labels import ABSENT, Labelled
 
 TICK, STRUCK = "✓", "~"
-#: A label of the network of which it is surer than this.
-_SURE = 0.5
+#: A label of the network of which it is surer than this; than that, of several pieces together, which might be two digits.
+_SURE, _VERY_SURE = 0.5, 0.95
 #: A number that is likelier than this, in log probability, is one.
 _UNLIKELY = float(np.log(0.5))
 #: Letters that are less likely than this are not taken for AB.
@@ -23,6 +23,9 @@ _ABSENT = float(np.log(0.3))
 #: joins is at least, the share of the ink that is beside it, and of that the share above it, and below it, at least.
 _SLOPE, _UNBROKEN, _WIDE, _WRITING, _BESIDE = 0.5, 0.97, 1.4, 0.45, 0.25
 _SLOPES = 41
+#: Digits that have no bar from side to side: a line through one strikes it out, if it sticks out by so many digit heights,
+#: and is there no thicker than so many strokes.
+_BARLESS, _STICKS_OUT, _THIN = frozenset("01235689"), 0.12, 2.0
 
 
 def mark_of(
@@ -75,13 +78,16 @@ def is_struck_out(lattice: Lattice, probabilities: Floats, labels: Sequence[str]
 
     `height` of a digit and `pen`, the stroke width, in clean pixels.
     """
-    for s, row in zip(lattice.segments, probabilities, strict=True):
-        is_whole = s.last - s.first == 1 and not any(lattice.cuts[max(s.first - 1, 0) : s.last])
-        if is_whole and s.box.height > 0.6 * height and _chance(row, labels, STRUCK) > _SURE:
-            return True
+    apart = list(_apart(lattice, probabilities, height))
+    if any(_chance(row, labels, STRUCK) > (_SURE if s.last - s.first == 1 else _VERY_SURE) for s, row in apart):
+        return True
     if lattice.ink is None:
         return False
     ink = np.where(lattice.ink > 127, 255, 0).astype(np.uint8)
+    left, top = (min((getattr(s.box, side) for s in lattice.segments), default=0) - 1 for side in "xy")  # of the ink's picture
+    for box in (s.box for s, row in apart if labels[int(row.argmax())] in _BARLESS):
+        if _is_barred(ink[box.y - top : box.bottom - top, box.x - left : box.right - left] > 0, pen, height):
+            return True
     _, parts, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     for number, (x, y, width, tall, _) in enumerate(stats.tolist()):
         is_wide = number > 0 and width > _WIDE * height and tall > 0.5 * height
@@ -94,21 +100,48 @@ def _chance(row: Floats, labels: Sequence[str], label: str) -> float:
     return float(row[labels.index(label)]) if label in labels else 0.0
 
 
-def _has_line_through(ink: NDArray[np.bool_], pen: float) -> bool:
-    """Whether a straight line goes from one end of the ink to the other, and there is writing on both its sides."""
+def _apart(lattice: Lattice, probabilities: Floats, height: float) -> Iterator[tuple[Segment, Floats]]:
+    """The segments as high as a digit, and no wider than one that was struck out, that are not cut off their neighbours."""
+    ends = (0.0, *lattice.cuts, 0.0)
+    for s, row in zip(lattice.segments, probabilities, strict=True):
+        if ends[s.first] == ends[s.last] == 0 and s.box.height > 0.6 * height and s.box.width < _WIDE * height:
+            yield s, row
+
+
+def _is_barred(ink: NDArray[np.bool_], pen: float, height: float) -> bool:
+    """Whether a line goes through a digit and sticks out of it on both sides."""
+    beyond = max(pen, _STICKS_OUT * height)
+    ends = ink[:, : round(beyond)], ink[:, -round(beyond) :]
+    rows = [np.flatnonzero(end.any(axis=1)) for end in ends]
+    is_thin = all(found.size > 0 and np.ptp(found) < _THIN * pen for found in rows)
+    return is_thin and _has_line_through(ink, pen, beyond)
+
+
+def _has_line_through(ink: NDArray[np.bool_], pen: float, beyond: float = 0.0) -> bool:
+    """Whether a straight line goes from one end of the ink to the other, and there is writing on both its sides.
+
+    At both ends the line goes on for `beyond` pixels without any writing beside it.
+    """
     high, wide = ink.shape
-    columns = np.arange(wide)
-    tops = np.arange(high)
+    where = np.arange(high)[:, None]
+    for line in _lines_through(ink, pen):
+        above, below = ink & (where < line - pen), ink & (where > line + pen)
+        parts = int(above.sum()), int(below.sum())
+        if sum(parts) > _WRITING * ink.sum() and min(parts) > _BESIDE * sum(parts):
+            written = np.flatnonzero((above | below).any(axis=0))
+            if min(written[0], wide - 1 - written[-1]) >= beyond:
+                return True
+    return False
+
+
+def _lines_through(ink: NDArray[np.bool_], pen: float) -> Iterator[NDArray[np.int_]]:
+    """The rows, at each column, of straight lines that have ink nearly all the way."""
+    high, wide = ink.shape
+    columns, tops = np.arange(wide), np.arange(high)
     reach = max(1, round(pen / 4))
     thick = cv2.dilate(ink.astype(np.uint8), np.ones((2 * reach + 1, 1), np.uint8))
     for slope in np.linspace(-_SLOPE, _SLOPE, _SLOPES):
         rows = np.round(tops[:, None] + slope * (columns - wide / 2)[None, :]).astype(int)
         is_on = (rows >= 0) & (rows < high)
         hit = np.where(is_on, thick[np.clip(rows, 0, high - 1), columns[None, :]], 0)
-        for top in np.flatnonzero(hit.mean(axis=1) >= _UNBROKEN).tolist():
-            line = rows[top][None, :]
-            where = np.arange(high)[:, None]
-            above, below = (ink & (where < line - pen)).sum(), (ink & (where > line + pen)).sum()
-            if above + below > _WRITING * ink.sum() and min(above, below) > _BESIDE * (above + below):
-                return True
-    return False
+        yield from rows[hit.mean(axis=1) >= _UNBROKEN]

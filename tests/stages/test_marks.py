@@ -6,9 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.records import Image
+from pipeline.chain import kit_of
+from pipeline.records import Image, Page
+from pipeline.settings import Settings
 from pipeline.stages.interpret import interpret
+from pipeline.stages.lone import single_cell
 from pipeline.stages.marks import is_struck_out
+from pipeline.stages.recognise import recognise
+from pipeline.stages.segment import segment
+from tests.handwriting import sheet_digits
 from tests.stages.grids import LABELS, kit
 from tests.stages.lattices import Ink, column, dash, digit, scored
 
@@ -99,5 +105,25 @@ def test_digits_that_touch_are_not_struck_out() -> None:
     assert not is_struck(joined[:, 8:])
 
 
-def test_one_digit_is_not_wide_enough_to_have_a_line_through_several() -> None:
-    assert not is_struck(struck(number("8")))
+def read_alone(ink: Image) -> str:
+    """What kind of reading a picture of one number has."""
+    shipped = kit_of(Settings())
+    page = single_cell(Page(1, np.asarray(255 - ink, np.uint8)))
+    return interpret(recognise(segment(page, shipped), shipped), shipped).readings[0].kind
+
+
+@pytest.mark.parametrize("text", "023568")
+@pytest.mark.parametrize("slope", [-0.1, 0.0])
+def test_a_line_that_sticks_out_of_a_digit_strikes_it_out(text: str, slope: float) -> None:
+    assert read_alone(number(text)) == "number"
+    assert read_alone(struck(number(text), slope=slope)) == "struck"
+
+
+def test_a_seven_may_have_a_bar() -> None:
+    assert read_alone(struck(number("7"))) == "number"
+
+
+def test_real_digits_are_not_struck_out() -> None:
+    images, _ = sheet_digits()
+    kinds = [read_alone(np.pad(cv2.resize(image, None, fx=3, fy=3), 8).astype(np.uint8)) for image in images[::20]]
+    assert kinds.count("struck") <= 1
