@@ -164,15 +164,15 @@ class ScoredPage:
     """What the networks say to a page's lattices, which they were shown in pieces and whole.
 
     `probabilities[i]` has a row for each segment of `lattices[i]` and a column for each of the digit network's `labels`.
-    `guesses[i]` are the log probabilities that the reader of whole numbers gives its own labels (the last: nothing) from left
-    to right, shape (labels, steps); no steps where there is no ink.
+    `looks[i]` are the log probabilities that the reader of whole numbers gave its own labels (the last: nothing) from left to
+    right, shape (labels, steps), each time it looked at the cell: not where there is no ink, twice where it was not sure.
     """
 
     segmented: SegmentedPage
     labels: tuple[str, ...]
     probabilities: tuple[Floats, ...]
     reader_labels: tuple[str, ...] = ()
-    guesses: tuple[Floats, ...] = ()
+    looks: tuple[tuple[Floats, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ would have is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,19 +58,19 @@ class Weights:
 def numbers_of(
     lattice: Lattice,
     labelled: Labelled,
-    guesses: Floats | None,
+    looks: Sequence[Floats],
     labels: Sequence[str],
     weights: Weights,
     fractions: bool = False,
 ) -> list[Candidate]:
-    """What the cell may say, best first. `guesses` (labels, steps) are the strip's, if there is one.
+    """What the cell may say, best first. `looks` are guesses (labels, steps) of the strip, none if there is none.
 
     With `fractions`, 12½ and 7/10 are numbers too.
     """
     by_lattice = _by_lattice(lattice, labelled, fractions)
-    if guesses is None:
+    if not looks:
         return _sorted([Candidate(text, score, 0.0, score) for text, score in by_lattice.items()])
-    by_strip = _by_strip(guesses, labels, list(by_lattice), fractions)
+    by_strip = _by_strip(looks, labels, by_lattice, fractions)
     for text, log in by_strip.items():
         if text not in by_lattice and log > _LIKELY and lattice.segments:
             way = way_to(lattice, labelled, text, ignoring=True)
@@ -99,23 +99,31 @@ def _by_lattice(lattice: Lattice, labelled: Labelled, fractions: bool) -> dict[s
     return scores
 
 
-def _by_strip(guesses: Floats, labels: Sequence[str], others: Sequence[str], fractions: bool) -> dict[str, float]:
-    """The numbers that the strip names, and its word on others: a text counts with all marks that change nothing.
+def _by_strip(looks: Sequence[Floats], labels: Sequence[str], others: Collection[str], fractions: bool) -> dict[str, float]:
+    """The numbers that the strip names at any look, and its word on others: a text counts with all marks that change nothing.
 
-    It knows no ½, but spells it.
+    It knows no ½, but spells it. Its word is the mean of its looks': what only one saw is doubtful.
     """
     names = [label for label in labels if label and (fractions or label != "/")]
-    logs = _as(names, guesses, labels)
+    logs = [_as(names, guesses, labels) for guesses in looks]
+    said = [_said(names, seen, fractions) for seen in logs]
+    texts = dict.fromkeys((*others, *(text for scores in said for text in scores)))
+    words = np.zeros(len(texts))
+    for seen, scores in zip(logs, said, strict=True):
+        missing = [text for text in texts if text not in scores]
+        spelled = [[names.index(character) for character in text.replace(HALF, "1/2")] for text in missing]
+        scores.update(zip(missing, log_likelihoods(seen, spelled).tolist() if missing else [], strict=True))
+        words += [max(scores[text], FLOOR) for text in texts]
+    return dict(zip(texts, (words / len(looks)).tolist(), strict=True))
+
+
+def _said(names: Sequence[str], logs: Floats, fractions: bool) -> dict[str, float]:
+    """The numbers that are named at a look, and how probable they are."""
     scores: dict[str, float] = {}
     for said, log in best_texts(logs, 2 * _MOST):
         text = _meant("".join(names[i] for i in said), fractions)
         if text is not None:
             scores[text] = float(np.logaddexp(scores.get(text, -np.inf), log))
-    missing = [text for text in others if text not in scores]
-    if missing:
-        spelled = [text.replace(HALF, "1/2") for text in missing]
-        found = log_likelihoods(logs, [[names.index(character) for character in text] for text in spelled])
-        scores.update(zip(missing, found.tolist(), strict=True))
     return scores
 
 

@@ -100,15 +100,15 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
         if not lattice.segments and lattice.ink is None:
             cells.append(CellEvidence(lattice, height, [], [], False))
             continue
-        guesses = page.guesses[i] if page.guesses and page.guesses[i].size else None
+        looks = page.looks[i] if page.looks else ()
         has_fractions = (lattice.table, lattice.cell.column) in fractions
         labelled = number_labels(lattice, page.probabilities[i], page.labels, height, pen, has_fractions)
-        numbers = numbers_of(lattice, labelled, guesses, page.reader_labels, weights, has_fractions)
+        numbers = numbers_of(lattice, labelled, looks, page.reader_labels, weights, has_fractions)
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
         ways = best_ways(lattice, letters, GRADE) if lattice.segments else []
         grades = [Candidate(way.text, way.score, 0.0, way.score) for way in ways]
         mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
-        cells.append(CellEvidence(lattice, height, numbers, grades, guesses is not None, mark))
+        cells.append(CellEvidence(lattice, height, numbers, grades, bool(looks), mark))
     return cells
 
 

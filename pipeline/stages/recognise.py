@@ -20,6 +20,8 @@ from pipeline.stages.strip import HEIGHT, STEP, strip
 _ALIKE = 32
 #: So many columns of pixels go through the reader at once.
 _TOGETHER = 16 * 96
+#: A best row of guesses that is less probable than this, as a log probability, is doubtful.
+_SURE = float(np.log(0.9))
 
 
 def recognise(page: SegmentedPage, kit: Kit) -> ScoredPage:
@@ -32,7 +34,7 @@ def recognise(page: SegmentedPage, kit: Kit) -> ScoredPage:
     probabilities = tuple(np.split(every, bounds[:-1])) if len(bounds) else ()
     if kit.reader is None:
         return ScoredPage(page, model.labels, probabilities)
-    return ScoredPage(page, model.labels, probabilities, kit.reader.labels, tuple(read_strips(kit.reader, strips(page))))
+    return ScoredPage(page, model.labels, probabilities, kit.reader.labels, tuple(looks(kit.reader, strips(page))))
 
 
 def strips(page: SegmentedPage) -> list[Image]:
@@ -40,6 +42,18 @@ def strips(page: SegmentedPage) -> list[Image]:
     pairs = zip(page.lattices, column_heights(page.lattices), strict=True)
     nothing = np.zeros((HEIGHT, 0), np.uint8)
     return [nothing if lattice.ink is None else strip(lattice.ink, height) for lattice, height in pairs]
+
+
+def looks(reader: Model, shown: Sequence[Image]) -> list[tuple[Floats, ...]]:
+    """What the reader guesses of each strip; of doubtful ones twice, of blank ones, without columns, never.
+
+    The network sees the strip through a grid of steps. The second look is half a step aside, where other strokes fall together.
+    """
+    first = read_strips(reader, shown)
+    doubtful = [i for i, guesses in enumerate(first) if guesses.size and guesses.max(axis=0).sum() < _SURE]
+    aside = [np.pad(shown[i], ((0, 0), (STEP // 2, STEP // 2))) for i in doubtful]
+    second = dict(zip(doubtful, read_strips(reader, aside), strict=True))
+    return [(guesses, *([second[i]] if i in second else [])) if guesses.size else () for i, guesses in enumerate(first)]
 
 
 def read_strips(reader: Model, shown: Sequence[Image]) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Makes confidence honest: fits it on sheets drawn in handwriting that the networks were not trained on."""
+"""Makes confidence honest: fits it on sheets and lone numbers in handwriting that the networks were not trained on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from pipeline.stages.candidates import Candidate, Weights
 from pipeline.stages.confidence import names_of
 from pipeline.stages.interpret import cells_of, interpret
 from pipeline.stages.kit import Kit
+from pipeline.stages.lone import single_cell
+from pipeline.stages.recognise import recognise
+from pipeline.stages.segment import segment
 from pipeline.training.defects import age, ordinary
 from pipeline.training.handwriting import Handwriting
 from pipeline.training.pages import RenderedSheet, render_sheet
 from pipeline.training.sheets import ledger, mark_sheet
+from pipeline.training.stringsets import held_out_strings
 
 Floats = NDArray[np.float64]
 #: Row and column from 1 → what is written there, "?" if it is no number.
@@ -32,9 +36,12 @@ def calibrated(model: Model, handwriting: Handwriting, sheets: int = 40, seed: i
     return _with(model, dict(zip(names_of(with_strip=False), fit_logistic(features, right), strict=True)))
 
 
-def calibrated_reader(reader: Model, model: Model, handwriting: Handwriting, sheets: int = 60, seed: int = 11) -> Model:
+def calibrated_reader(
+    reader: Model, model: Model, handwriting: Handwriting, sheets: int = 60, strings: int = 1500, seed: int = 11
+) -> Model:
     """The reader with how much its word and that of `model`, digit by digit, count, and coefficients for their confidence."""
-    pages = list(_scored(Kit(Settings(), model, reader), handwriting, sheets, seed))
+    kit = Kit(Settings(), model, reader)
+    pages = [*_scored(kit, handwriting, sheets, seed), *_scored_strings(kit, handwriting, strings, seed)]
     weights = fit_weights([choice for page, truth in pages for choice in _choices(page, truth)])
     reader = _with(reader, {"weight_lattice": weights.lattice, "weight_strip": weights.strip})
     kit = Kit(Settings(), model, reader)
@@ -127,6 +134,12 @@ def _scored(kit: Kit, handwriting: Handwriting, sheets: int, seed: int) -> Itera
         defects = replace(ordinary(rng), bilevel=number % 5 == 4)
         truth = {(row + 1, column + 1): value for row, column, value in sheet.truth}
         yield score_sheet(age(sheet, defects, rng).image, kit), truth
+
+
+def _scored_strings(kit: Kit, handwriting: Handwriting, n: int, seed: int) -> Iterator[tuple[ScoredPage, Truth]]:
+    """Numbers by themselves, a third of them of digits that touch, which are few on sheets."""
+    for string in held_out_strings(handwriting, n, seed):
+        yield recognise(segment(single_cell(Page(1, string.page)), kit), kit), {(1, 1): string.text}
 
 
 def _outcomes(pages: Iterator[tuple[ReadPage, Truth]], with_strip: bool) -> tuple[Floats, Floats]:

@@ -58,7 +58,7 @@ class Lesson:
         if _is_grade(self.texts[0]):
             ways = best_ways(self.lattice, labelled, GRADE, 1)
             return bool(ways) and ways[0].text in self.texts
-        numbers = numbers_of(self.lattice, labelled, None, (), Weights())
+        numbers = numbers_of(self.lattice, labelled, (), (), Weights())
         return bool(numbers) and numbers[0].text in self.texts
 
 

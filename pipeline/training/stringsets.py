@@ -1,7 +1,8 @@
-"""Strings to measure with, on which nothing is trained: of NIST's digits as a scanner sees them, and real amounts held out."""
+"""Strings that no reader is trained on: of NIST's digits as a scanner sees them, of others held out, and real amounts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.records import Image
 from pipeline.stages.strip import strip
+from pipeline.training.handwriting import Handwriting, random_hand
 from pipeline.training.stringamounts import ink_of, load_amounts
 from pipeline.training.stringlines import Line
 from pipeline.training.strings import StringExample
@@ -20,6 +22,8 @@ HEIGHTS = (45, 30, 20)
 LONGEST = 6
 
 _TALL = HEIGHTS[0]
+#: So many examples of each digit held out are written with, at most.
+_EACH = 500
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,24 @@ def validation_strings(data: Path, n: int, seed: int) -> list[MeasuredString]:
 
     Nobody's hand is imitated: the digits are NIST's as scanned, black on white, of the same height but for a few percent.
     """
-    digits = _nist(data / "digits" / "nist_300dpi.npz")
+    return numbers_written(_nist(data / "digits" / "nist_300dpi.npz"), n, seed)
+
+
+def held_out_strings(handwriting: Handwriting, n: int, seed: int) -> list[MeasuredString]:
+    """The same of these digits, each by a hand of its own."""
+    rng = np.random.default_rng(seed)
+    digits = [
+        [handwriting.number(str(digit), _TALL, random_hand(rng), rng) for _ in range(min(len(examples), _EACH))]
+        for digit, examples in enumerate(handwriting.digits)
+    ]
+    return numbers_written(digits, n, seed)
+
+
+def numbers_written(digits: Sequence[Sequence[Image]], n: int, seed: int) -> list[MeasuredString]:
+    """n numbers of 1 to 6 digits, a third of them with touching pairs, of these examples for each of the ten digits.
+
+    Examples are white on black, cut to their ink.
+    """
     rng = np.random.default_rng(seed)
     found = []
     for i in range(n):
@@ -77,7 +98,7 @@ def _alone(digit: Image) -> Image:
     return np.where(kept, 255, 0).astype(np.uint8)[y : y + height, x : x + width]
 
 
-def _written(text: str, touching: bool, digits: list[list[Image]], rng: np.random.Generator) -> Image:
+def _written(text: str, touching: bool, digits: Sequence[Sequence[Image]], rng: np.random.Generator) -> Image:
     """The digits beside each other; if they are to touch, one pair does for sure, and others do often."""
     line, gap = Line(2 * _TALL), float(rng.uniform(0.1, 0.3))
     sure = int(rng.integers(1, len(text))) if touching else 0

@@ -45,51 +45,66 @@ def texts(found: Sequence[Candidate]) -> list[str]:
 
 
 def test_what_both_readers_say_comes_first_and_is_likely_to_both() -> None:
-    found = numbers_of(*lattice_of(digit("4"), digit("2")), said("42"), READER, Weights())
+    found = numbers_of(*lattice_of(digit("4"), digit("2")), [said("42")], READER, Weights())
     assert found[0].text == "42"
     assert found[0].lattice > np.log(0.9) and found[0].strip > np.log(0.9)
 
 
 def test_each_reader_can_overrule_the_others_doubt() -> None:
     doubtful = lattice_of(Ink({"4": 0.5, "9": 0.48}))
-    assert numbers_of(*doubtful, said("9"), READER, Weights())[0].text == "9"
+    assert numbers_of(*doubtful, [said("9")], READER, Weights())[0].text == "9"
     clear = lattice_of(Ink({"4": 0.98}))
-    assert numbers_of(*clear, guesses({"9": 0.5, "4": 0.48}), READER, Weights())[0].text == "4"
+    assert numbers_of(*clear, [guesses({"9": 0.5, "4": 0.48})], READER, Weights())[0].text == "4"
+
+
+def test_a_second_look_can_overrule_the_first_one() -> None:
+    torn = Ink({"4": 0.4, "9": 0.4})
+    first, second = guesses({"9": 0.55, "4": 0.44}), guesses({"4": 0.98})
+    assert numbers_of(*lattice_of(torn), [first], READER, Weights())[0].text == "9"
+    found = numbers_of(*lattice_of(torn), [first, second], READER, Weights())
+    assert found[0].text == "4"
+    assert found[0].strip == pytest.approx((np.log(0.44) + np.log(0.98)) / 2, abs=0.1)
+
+
+def test_what_only_one_look_saw_is_doubtful() -> None:
+    found = numbers_of(*lattice_of(), [said("15"), said("75")], READER, Weights())
+    words = {c.text: c.strip for c in found}
+    assert max(words["15"], words["75"]) < np.log(0.5)
 
 
 def test_weights_decide_whom_to_believe() -> None:
-    both = (*lattice_of(Ink({"4": 0.9, "9": 0.05})), guesses({"9": 0.9, "4": 0.05}), READER)
+    both = (*lattice_of(Ink({"4": 0.9, "9": 0.05})), [guesses({"9": 0.9, "4": 0.05})], READER)
     assert numbers_of(*both, Weights(1.0, 0.1))[0].text == "4"
     assert numbers_of(*both, Weights(0.1, 1.0))[0].text == "9"
 
 
 def test_a_text_that_only_the_strip_names_is_looked_for_in_the_lattice() -> None:
     inks = [Ink({"4": 0.95, "9": 0.002}) for _ in range(4)]
-    found = {c.text: c for c in numbers_of(*lattice_of(*inks), said("9999", 0.9), READER, Weights())}
+    found = {c.text: c for c in numbers_of(*lattice_of(*inks), [said("9999", 0.9)], READER, Weights())}
     assert FLOOR <= found["9999"].lattice < found["4444"].lattice
     assert found["9999"].strip > found["4444"].strip
 
 
 def test_without_a_strip_the_lattice_speaks_alone() -> None:
-    found = numbers_of(*lattice_of(digit("4"), dot(1.5 * PEN), digit("2")), None, (), Weights())
+    found = numbers_of(*lattice_of(digit("4"), dot(1.5 * PEN), digit("2")), (), (), Weights())
     assert found[0].text == "4.2"
     assert all(c.strip == 0 and c.likely == c.lattice for c in found)
 
 
 def test_ink_without_a_lattice_is_read_from_the_strip() -> None:
     lattice = Lattice(scored([[[]]]).segmented.lattices[0].cell, 1, (), (), "more ink than a number has")
-    found = numbers_of(lattice, [], said("365"), READER, Weights())
+    found = numbers_of(lattice, [], [said("365")], READER, Weights())
     assert found[0].text == "365" and found[0].lattice == FLOOR
 
 
 @pytest.mark.parametrize(("marks", "number"), [("12.-", "12"), ("-12-", "12"), ("1.200.00", "1200.00")])
 def test_marks_that_say_nothing_are_left_out(marks: str, number: str) -> None:
     lattice = Lattice(scored([[[]]]).segmented.lattices[0].cell, 1, (), ())
-    assert numbers_of(lattice, [], said(marks), READER, Weights())[0].text == number
+    assert numbers_of(lattice, [], [said(marks)], READER, Weights())[0].text == number
 
 
 def test_a_leaning_one_may_look_like_a_slash() -> None:
-    found = numbers_of(*lattice_of(digit("1"), digit("0")), guesses({"/": 0.7, "1": 0.2}, {"0": 0.98}), READER, Weights())
+    found = numbers_of(*lattice_of(digit("1"), digit("0")), [guesses({"/": 0.7, "1": 0.2}, {"0": 0.98})], READER, Weights())
     assert found[0].text == "10" and found[0].strip > np.log(0.8)
 
 
@@ -100,7 +115,7 @@ def test_candidates_are_different_numbers_best_first(seed: int) -> None:
     inks = [Ink({str(rng.integers(10)): float(rng.uniform(0.2, 1))}) for _ in range(int(rng.integers(1, 5)))]
     logits = rng.normal(0, 2, (len(READER), int(rng.integers(1, 20))))
     logs = (logits - np.log(np.exp(logits).sum(axis=0))).astype(np.float32)
-    found = numbers_of(*lattice_of(*inks), logs, READER, Weights())
+    found = numbers_of(*lattice_of(*inks), [logs], READER, Weights())
     assert len(set(texts(found))) == len(found)
     assert [c.likely for c in found] == sorted((c.likely for c in found), reverse=True)
     for c in found:

@@ -163,13 +163,12 @@ def test_ink_too_much_to_be_cut_apart_is_read_from_the_strip_and_never_sure() ->
     labels = (*"0123456789.-/", "")
     says = np.full((len(labels), 4), np.log(1e-4), np.float32)
     says[[3, 13, 5, 13], range(4)] = np.log(0.999)
-    nothing = np.zeros((len(labels), 0), np.float32)
     noted = replace(
         page,
         segmented=replace(page.segmented, lattices=tuple(lattices)),
         probabilities=tuple(p if i != 2 else p[:0] for i, p in enumerate(page.probabilities)),
         reader_labels=labels,
-        guesses=tuple(says if i == 2 else nothing for i in range(len(lattices))),
+        looks=tuple((says,) if i == 2 else () for i in range(len(lattices))),
     )
     reading = readings(noted)[2]
     assert (reading.kind, reading.value) == ("number", "35")

@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ann import Model, Network
-from pipeline.chain import model_of
+from pipeline.chain import kit_of, model_of
 from pipeline.records import Image, SegmentedPage
 from pipeline.settings import Settings
 from pipeline.stages.kit import Kit
-from pipeline.stages.recognise import draw_glyphs, read_strips, recognise
-from pipeline.stages.strip import HEIGHT, STEP
+from pipeline.stages.recognise import draw_glyphs, looks, read_strips, recognise
+from pipeline.stages.strip import HEIGHT, STEP, strip
 from tests.handwriting import sheet_digits
 from tests.stages.grids import DIGITS, kit
 from tests.stages.lattices import digit, scored
@@ -115,5 +116,26 @@ def test_with_a_reader_cells_are_read_whole_and_blank_ones_not_at_all() -> None:
     lattices = tuple(replace(lattice, ink=ink if lattice.segments else None) for lattice in page.lattices)
     scored_page = recognise(replace(page, lattices=lattices), Kit(Settings(), kit().model, READER))
     assert scored_page.reader_labels == READER.labels
-    assert [guesses.shape[1] > 0 for guesses in scored_page.guesses] == [True, False, True]
-    assert recognise(page, kit()).guesses == ()
+    assert [len(looks) > 0 for looks in scored_page.looks] == [True, False, True]
+    assert recognise(page, kit()).looks == ()
+
+
+def written(*chosen: int) -> Image:
+    """A strip with digits of the contact sheet side by side."""
+    images = sheet_digits()[0]
+    return strip(np.hstack([cv2.resize(images[i], None, fx=3, fy=3) for i in chosen]).astype(np.uint8))
+
+
+def test_what_is_doubtful_is_looked_at_twice_from_places_half_a_step_apart() -> None:
+    reader = kit_of(Settings()).reader
+    assert reader is not None
+    clear = written(700, 800)
+    blurred = np.asarray(cv2.GaussianBlur(written(3, 103, 333), (0, 0), 4), np.uint8)
+    nothing = np.zeros((HEIGHT, 0), np.uint8)
+    once, never, twice = looks(reader, [clear, nothing, blurred])
+    assert [len(once), len(never), len(twice)] == [1, 0, 2]
+    np.testing.assert_allclose(once[0], read_strips(reader, [clear])[0], atol=1e-4)
+    np.testing.assert_allclose(twice[0], read_strips(reader, [blurred])[0], atol=1e-4)
+    assert twice[1].shape[1] == twice[0].shape[1] + 1
+    aside = read_strips(reader, [np.pad(blurred, ((0, 0), (2, 2)))])[0]
+    np.testing.assert_allclose(twice[1], aside, atol=1e-4)

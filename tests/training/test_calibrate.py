@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,11 +12,12 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from pipeline.ann import Model, Network
+from pipeline.chain import kit_of
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate
 from pipeline.stages.kit import Kit
 from pipeline.training import calibrate
-from pipeline.training.calibrate import calibrated, collect, fit_logistic, fit_weights
+from pipeline.training.calibrate import calibrated, calibrated_reader, collect, fit_logistic, fit_weights
 from pipeline.training.datasets import LABELS
 from pipeline.training.handwriting import Handwriting
 from tests.handwriting import handwriting
@@ -121,3 +124,14 @@ def test_calibration_adds_to_what_is_there_and_leaves_the_network_alone(monkeypa
     assert after.network is before.network
     assert (after.labels, after.facts) == (before.labels, before.facts)
     assert set(before.calibration) == {"other"}
+
+
+@pytest.mark.slow
+def test_a_reader_is_weighed_on_lone_numbers_too() -> None:
+    kit = kit_of(Settings())
+    assert kit.reader is not None
+    found = calibrated_reader(replace(kit.reader, calibration={"other": 1.5}), kit.model, handwriting(), sheets=0, strings=60)
+    assert found.network is kit.reader.network and found.calibration["other"] == 1.5
+    assert found.calibration["weight_strip"] > 0 and found.calibration["number_lead"] > 0
+    other = calibrated_reader(kit.reader, kit.model, handwriting(), sheets=0, strings=60, seed=12)
+    assert found.calibration["number_bias"] != other.calibration["number_bias"]

@@ -14,7 +14,8 @@ from pipeline.records import Image
 from pipeline.stages.strip import strip
 from pipeline.training.amounts import is_held_out
 from pipeline.training.stringamounts import Amount, ink_of, load_amounts, part_of
-from pipeline.training.stringsets import HEIGHTS, LONGEST, MeasuredString, amount_strings, validation_strings
+from pipeline.training.stringsets import HEIGHTS, LONGEST, MeasuredString, amount_strings, held_out_strings, validation_strings
+from tests.handwriting import handwriting
 from tests.training.amountsfolder import AMOUNTS, write_amounts
 from tests.training.datafolder import cropped, digits
 
@@ -159,6 +160,16 @@ def test_the_same_seed_gives_the_same_strings(tmp_path: Path) -> None:
 def test_without_nist_nothing_is_measured(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nist_300dpi\.npz"):
         validation_strings(tmp_path, 3, 0)
+
+
+def test_strings_of_digits_held_out_are_measured_alike() -> None:
+    strings = held_out_strings(handwriting(), 60, 2)
+    assert sum(m.touching for m in strings) == 20
+    for m in strings:
+        rows = np.flatnonzero(dark(m.page).any(axis=1))
+        assert 0.8 * m.height < np.ptp(rows) + 1 < 1.5 * m.height
+    again = held_out_strings(handwriting(), 60, 2)
+    assert all(np.array_equal(a.page, b.page) and a.text == b.text for a, b in zip(strings, again, strict=True))
 
 
 @pytest.mark.skipif(not os.environ.get("PIPELINE_DATA"), reason="PIPELINE_DATA names no folder with NIST's digits")
