@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
+from pipeline import memory
 from pipeline.corrections import Taken, may_overwrite, take_edits, with_edits
 from pipeline.engine import Engine
-from pipeline.errors import OutputError, PipelineError, UsageError
+from pipeline.errors import OutputError, PipelineError, StateError, UsageError, WorkerDied
 from pipeline.folders import sha256_of
 from pipeline.forms import has_form
-from pipeline.journal import Journal, Scan, Totals
+from pipeline.journal import Journal, Totals
 from pipeline.outbox import BESIDE, job_of, review_books
 from pipeline.readers import reader_version
-from pipeline.records import Outcome, ScanEntry, ScanResult, Written
+from pipeline.records import Failure, Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
+from pipeline.states import Scan
 from pipeline.worker import Answer, Task
 
 #: Told the SHA-256 of a workbook before that is put in its place.
@@ -31,6 +33,10 @@ _JOB_BYTES = 200  # of the 255 that a file name may have; endings are added to i
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows keeps these names to itself
 _NOTES_SHOWN = 5
+_MOST_DEATHS = 2  # of workers that have begun a scan, until that is rejected
+_SHORT_OF_MEMORY = Failure(
+    "WorkerDied", "The whole program was killed for want of memory when it read this scan", WorkerDied.default_remedy
+)
 
 
 class Readers:
@@ -84,8 +90,13 @@ class Desk:
 
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
-        self._in_hand[scan.source] = self._journal.start(scan, self._holder)
-        self._engine.submit(Task(scan.source, self._readers.settings_for(scan.job), trace, scan.root))
+        scan = self._in_hand[scan.source] = self._journal.start(scan, self._holder)
+
+        def begins() -> None:
+            with suppress(StateError):  # it serves only to find the guilty, should the whole program end
+                self._journal.begin(scan, memory.kills())
+
+        self._engine.submit(Task(scan.source, self._readers.settings_for(scan.job), trace, scan.root), begins)
 
     def is_outdated(self, scan: Scan) -> bool:
         """Whether a scan has been read by another program, model or form, or with other settings, than it would be now."""
@@ -103,12 +114,37 @@ class Desk:
         return [(self._in_hand.pop(answer.task.path), answer) for answer in answers]
 
     def commit(self, scan: Scan, answer: Answer) -> Scan:
-        """Put what was read into the journal."""
+        """Put what was read into the journal. A scan whose worker has died waits once more, to be read when no other is."""
+        if answer.is_death and answer.result.failure:
+            return self._after_death(scan, answer.result.failure)
         outcome: Outcome = "failed" if answer.result.failure else "done"
         pages = with_edits(answer.result.pages, self._journal.edits(scan, answer.sha256), self._settings)
         return self._journal.settle(
             scan, outcome, describe(answer.result), pages, answer.sha256, self._readers.version_for(scan.job)
         )
+
+    def take_back(self, held: Sequence[Scan]) -> list[Scan]:
+        """Take up what a program had in hand that ended without a word; returns those that a worker had begun, as they are now.
+
+        They wait again: whoever kills the program has nothing against a scan. But where the system has run short of memory,
+        which may cost a whole container its life, and only one scan had been begun, that counts like the death of its worker.
+        """
+        begun = [scan for scan in held if scan.begun is not None]
+        is_guilty = len(begun) == 1 and memory.kills() > (begun[0].begun or 0)
+        with self._journal.transaction():
+            back = [self._journal.give_back(scan) for scan in held if not (is_guilty and scan in begun)]
+            if is_guilty:
+                back.append(self._after_death(begun[0], _SHORT_OF_MEMORY))
+        return [scan for scan in back if scan.id in {one.id for one in begun}]
+
+    def _after_death(self, scan: Scan, failure: Failure) -> Scan:
+        """A scan has taken a worker with it: it waits once more, or is poison."""
+        with self._journal.transaction():
+            waiting = self._journal.give_back(scan, was_deadly=True)
+            if waiting.deaths < _MOST_DEATHS:
+                return waiting
+            poison = replace(failure, message=f"{failure.message}, twice")
+            return self._journal.settle(waiting, "failed", describe(ScanResult((), poison)))
 
 
 @dataclass(frozen=True, slots=True)

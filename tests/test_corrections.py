@@ -18,9 +18,10 @@ from pipeline.errors import OutputError, UsageError
 from pipeline.export import review
 from pipeline.folders import Stamp
 from pipeline.jobs import Desk, accept, write_spreadsheets
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
 from pipeline.records import CellReading, PageResult, ScanResult
 from pipeline.settings import Settings
+from pipeline.states import Scan
 from pipeline.worker import Answer, Task
 from tests.arithmetic.tables import Said, table
 from tests.scanning import serial

@@ -55,9 +55,9 @@ class Hints(FileSystemEventHandler):
         if event.event_type not in _NEWS:
             return
         for name in (event.src_path, event.dest_path):
-            path = Path(os.fsdecode(name))
-            if name and self._inbox.concerns(path):
-                self._paths.put(path)
+            path = os.fsdecode(name)
+            if path and self._inbox.concerns(path):
+                self._paths.put(Path(path))
 
     def wake(self) -> None:
         """End a wait; may be called from a signal handler."""
