@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -22,7 +23,9 @@ from pipeline.readers import reader_version
 from pipeline.records import Failure, Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
 from pipeline.states import Scan
-from pipeline.worker import Answer, Task
+from pipeline.worker import Answer, Task, failed
+
+logger = logging.getLogger(__name__)
 
 #: Told the SHA-256 of a workbook before that is put in its place.
 Announce = Callable[[str], None]
@@ -117,6 +120,15 @@ class Desk:
         """Put what was read into the journal. A scan whose worker has died waits once more, to be read when no other is."""
         if answer.is_death and answer.result.failure:
             return self._after_death(scan, answer.result.failure)
+        try:
+            return self._settle(scan, answer)
+        except PipelineError:
+            raise
+        except Exception as error:  # it would end the program, and then again at each start
+            logger.exception("%s: what was read can't be kept", scan.file)
+            return self._settle(scan, failed(answer.task, error))
+
+    def _settle(self, scan: Scan, answer: Answer) -> Scan:
         outcome: Outcome = "failed" if answer.result.failure else "done"
         pages = with_edits(answer.result.pages, self._journal.edits(scan, answer.sha256), self._settings)
         return self._journal.settle(

@@ -24,6 +24,7 @@ from pipeline.intake.stability import Stability
 from pipeline.intake.tally import Tally
 from pipeline.jobs import Desk, Writer, export, write_spreadsheets
 from pipeline.journal import Journal
+from pipeline.records import Written
 from pipeline.settings import Settings
 from pipeline.states import Scan
 from pipeline.worker import Answer
@@ -342,7 +343,7 @@ class Watcher:
         for job in jobs:
             start = time.monotonic()
             try:
-                written = write_spreadsheets(self._journal, job, self._settings, self._writer)
+                written = self._spreadsheets_of(job)
             except (OutputError, SettingsError) as error:
                 errors.append(error)
                 pause = self._backoff.failed(("write", job), str(error), time.monotonic())
@@ -354,6 +355,16 @@ class Watcher:
                 self._burst.written(job, time.monotonic() - start)
                 logger.info("Wrote %s", written.workbook, extra={"job": job})
         return errors
+
+    def _spreadsheets_of(self, job: str) -> Written:
+        try:
+            return write_spreadsheets(self._journal, job, self._settings, self._writer)
+        except PipelineError:
+            raise
+        except Exception as error:  # it would end the program, and then again at each start, whatever else there is to do
+            logger.exception("The spreadsheets of %s can't be written", job)
+            message = f"The spreadsheets of {job} can't be written: an error inside pipeline: {type(error).__name__}: {error}"
+            raise OutputError(message, "Please report it.") from error
 
 
 def _about(scan: Scan) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
     python -m tests.bench.crashes --kills 300
 
-The watcher, its journal, its pool of workers and the spreadsheets are the real ones; only the reading is a stand-in that takes
-texts for scans, for it is not what is tried here. Exits with 1 if anything is wrong.
+Half of the time its workers are killed with it. The watcher, its journal, its pool of workers and the spreadsheets are the real
+ones; only the reading is a stand-in that takes texts for scans, for it is not what is tried here. Exits with 1 if anything is
+wrong.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
             stderr=log,
             text=True,
             env=environment,
+            start_new_session=True,
         )
     assert process.stdout is not None
     process.stdout.readline()
@@ -66,7 +68,10 @@ def crash(folder: Path, kills: int, seed: int, longest: float = 2.0, report: boo
             if chance.random() < 0.3:
                 accounts.drop()
             time.sleep(min(left, chance.uniform(0.0, 0.2)))
-        process.kill()
+        if chance.random() < 0.5:
+            process.kill()  # its workers find that out
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if report and (number + 1) % 25 == 0:
             print(f"{number + 1} kills, {accounts.number} files, {time.monotonic() - begun:.0f} s", flush=True)

@@ -21,16 +21,19 @@ from typing import Any
 import pytest
 
 from pipeline import database, files
-from pipeline.errors import StateUnavailable
-from pipeline.intake import watcher
+from pipeline.errors import OutputError, StateUnavailable
+from pipeline.intake import watch, watcher
 from pipeline.intake.backoff import Backoff
 from pipeline.intake.burst import Burst
 from pipeline.intake.pulse import read_pulse
+from pipeline.journal import Journal
+from pipeline.records import Outcome, Written
 from pipeline.schema import MIGRATIONS
 from pipeline.settings import Settings
+from pipeline.states import Scan
 from pipeline.worker import Answer, Task, Tell
 from tests.intake.watching import until, watching
-from tests.scanning import read_text, rows, tree
+from tests.scanning import read_text, rows, serial, tree, write_plainly
 
 TEXTS = {"a.png": "1", "b.png": "2\n3", "c.png": "bad", "d.png": "1"}
 
@@ -140,6 +143,38 @@ def test_each_call_fails_in_turn(settings: Settings, tmp_path: Path, monkeypatch
 
 
 # --- one at a time ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_of_ours_costs_a_scan_or_a_workbook_and_not_the_watcher(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody has foreseen would end the program at each start anew."""
+    real = Journal.settle
+
+    def settle(journal: Journal, scan: Scan, outcome: Outcome, *rest: Any) -> Scan:  # noqa: ANN401 - whatever settle takes
+        if scan.file.endswith("a.png") and outcome == "done":
+            raise ZeroDivisionError("by zero")
+        return real(journal, scan, outcome, *rest)
+
+    def write(job: str, *rest: Any) -> Written:  # noqa: ANN401 - whatever a Writer takes
+        if job == "9C":
+            raise ZeroDivisionError("by zero")
+        return write_plainly(job, *rest)
+
+    monkeypatch.setattr(Journal, "settle", settle)
+    (settings.inbox / "9C").mkdir()
+    for path in ("9B/a.png", "9B/b.png", "9C/c.png"):
+        (settings.inbox / path).write_text(path)
+    with pytest.raises(OutputError, match=r"9C .*ZeroDivisionError: by zero"):
+        watch(settings, once=True, make_engine=serial, writer=write)
+    assert rows(settings.outbox, "9B")["9B/b.png"] == ("done", "", "9B/b.png")
+    assert "ZeroDivisionError: by zero" in rows(settings.outbox, "9B")["9B/a.png"][1]
+    assert set(tree(settings.inbox)) == {
+        "rejected/9B/a.png",
+        "rejected/9B/a.png.txt",
+        "processed/9B/b.png",
+        "processed/9C/c.png",
+    }
 
 
 def test_a_disk_that_is_full_for_a_while(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
