@@ -56,7 +56,7 @@ def only_one(file: Path, what: str, patience: float = _PATIENCE) -> Iterator[Non
 def is_held(file: Path) -> str:
     """The process that has the lock `file`, or "unknown"; empty if none has."""
     try:
-        descriptor = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return ""
     try:

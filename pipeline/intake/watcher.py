@@ -206,6 +206,7 @@ class Watcher:
 
     def _sweep(self) -> None:
         """Look after what events say nothing of."""
+        self._hints.renew()
         self._file_rest()
         filed = self._journal.filed_since(self._inbox.root, time.time() - _FOLLOWED)
         self._written_to = {source for source, stamp in filed if stamp_of(source) not in (None, stamp)}
