@@ -242,7 +242,7 @@ class Watcher:
                 self._take(path, stamp)
             self._ready.popleft()  # only now: the journal may be out of order
             if is_suspect and self._desk.busy:
-                break  # alone: if the program ends now, it is clear what ended it
+                break  # with none that was there before: if the program ends now, it is clear what ended it
         self._ready.extend(later)
 
     def _take(self, path: Path, stamp: Stamp) -> None:
@@ -296,7 +296,7 @@ class Watcher:
             return None
         scan = self._desk.commit(scan, answer)
         if scan.state == "waiting":
-            logger.warning("%s: a process died of it; to be read once more, alone", scan.file, extra=_about(scan))
+            logger.warning("%s: a process died of it; to be read once more, after the others", scan.file, extra=_about(scan))
             self._suspects.add(scan.source)
             self._ready.append((scan.source, scan.stamp))
             return None

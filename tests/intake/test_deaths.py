@@ -57,7 +57,7 @@ def killed(settings: Settings, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_scans_that_kill_their_workers_are_poison_and_none_beside_them_is(settings: Settings) -> None:
-    """As many of these as of those, at once: each deadly one is tried twice, the second time alone, and no other is harmed."""
+    """As many of these as of those, at once: each deadly one is tried twice, the second time after the others."""
     texts = {f"{number}.png": "die" if number % 2 else f"{number}\nslow" for number in range(12)}
     for name, text in texts.items():
         drop(settings, name, f"{text}\n{name}" if text == "die" else text)
