@@ -38,7 +38,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows keeps these names to itself
 _NOTES_SHOWN = 5
 _LOCK = "write.lock"
-_PATIENCE = 120.0  # seconds that others may take to write spreadsheets
+_PATIENCE = 600.0  # seconds that others may take to write spreadsheets
 _MOST_TRIES = 5  # to write a workbook that people save meanwhile
 _MOST_DEATHS = 2  # of workers that have begun a scan, until that is rejected
 _SHORT_OF_MEMORY = Failure(
@@ -193,13 +193,15 @@ def export(job: str, entries: Iterable[ScanEntry], outbox: Path, announce: Annou
     return write_job(job, entries, outbox, announce)
 
 
-def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: Writer = export) -> Written:
+def write_spreadsheets(
+    journal: Journal, job: str, settings: Settings, writer: Writer = export, patience: float = _PATIENCE
+) -> Written:
     """Write a job's spreadsheets from the journal, after taking in what people have changed in those that are there.
 
     A workbook that is open, or whose changes can't be told, is left alone: the new ones go beside it, and the notes say so.
-    Raises OutputError, FormError.
+    Raises OutputError, also if another process is writing for `patience` seconds, and FormError.
     """
-    with _nobody_else_writing(settings):
+    with _nobody_else_writing(settings, patience):
         return _write(journal, job, settings, writer)
 
 
@@ -209,7 +211,7 @@ def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple
     Raises UsageError if the workbook can't be read or is of no job, StateError, OutputError, FormError.
     """
     job = job_of(workbook)
-    with Journal(settings.state_folder) as journal, _nobody_else_writing(settings):
+    with Journal(settings.state_folder) as journal, _nobody_else_writing(settings, _PATIENCE):
         looked_at = _digests(workbook)
         taken = take_edits(journal, job, workbook, settings)
         if not taken.refusal and workbook.stem in (job, BESIDE.format(job)):
@@ -218,11 +220,11 @@ def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple
 
 
 @contextmanager
-def _nobody_else_writing(settings: Settings) -> Iterator[None]:
+def _nobody_else_writing(settings: Settings, patience: float) -> Iterator[None]:
     """`run`, `watch` and `accept` may be at work at once, and the files of a job belong together. Raises OutputError."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(only_one(settings.state_folder / _LOCK, "The writing of spreadsheets", _PATIENCE))
+            stack.enter_context(only_one(settings.state_folder / _LOCK, "The writing of spreadsheets", patience))
         except StateError as error:
             raise OutputError(error.message, error.remedy) from error
         yield

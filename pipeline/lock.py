@@ -44,9 +44,10 @@ def only_one(file: Path, what: str, patience: float = _PATIENCE) -> Iterator[Non
         except OSError as error:
             holder = _holder(file)
             raise StateError(f"{what} is already running, as process {holder}", "Wait for it, or stop it.") from error
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, str(os.getpid()).encode())
+        with suppress(OSError):  # a full disk, say; it is only for people
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         # Lets go. The file stays: if it were removed, two processes could each hold a file of this name.

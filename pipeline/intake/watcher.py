@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 HOLDER = "watch"  # whose leases are on the scans in hand; there is one watcher a state folder
 _LONGEST_WAIT = 0.5  # seconds; a signal is noticed that soon on systems where it does not end a wait
 _ENGINE_WAIT = 0.1  # seconds for answers, before the folder gets its turn again
+_WRITE_PATIENCE = 10.0  # seconds for `run` or `accept` to write spreadsheets; then ours are written later
 _FOLLOWED = 900.0  # seconds that an original is looked after when it has been filed: a scanner may still write to it
 
 
@@ -359,7 +360,7 @@ class Watcher:
 
     def _spreadsheets_of(self, job: str) -> Written:
         try:
-            return write_spreadsheets(self._journal, job, self._settings, self._writer)
+            return write_spreadsheets(self._journal, job, self._settings, self._writer, _WRITE_PATIENCE)
         except PipelineError:
             raise
         except Exception as error:  # it would end the program, and then again at each start, whatever else there is to do
