@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from tests.accounting import Accounts
@@ -96,7 +98,8 @@ def main() -> None:
         log = (folder / "watch.log").read_text(errors="replace")
     places = accounts.originals() if options.folder else {}
     print(f"{options.kills} kills, {accounts.number} files of {len(accounts.dropped)} contents, {len(wrong)} wrong")
-    print(f"{log.count('Traceback')} tracebacks in the log", *sorted({key[0] for key in places}))
+    errors = Counter(re.findall(r"^Traceback.*\n(?:[ ].*\n)+(\S.*)", log, re.MULTILINE))
+    print(f"{errors.total()} tracebacks in the log {dict(errors)}", *sorted({key[0] for key in places}))
     for line in wrong[:50]:
         print(" ", line)
     sys.exit(bool(wrong))
