@@ -36,6 +36,7 @@ class Hints(FileSystemEventHandler):
 
     def __enter__(self) -> Self:
         if self.live:
+            logging.getLogger("watchdog.observers.inotify").addFilter(_is_worth_telling)
             # watchdog says so, harmlessly, when folders are made one in the other as fast as we do
             warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
             self._observer.start()
@@ -86,3 +87,8 @@ class Hints(FileSystemEventHandler):
                 hints.add(self._paths.get_nowait())
         except Empty:
             return hints
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Not that there was one more event when nobody was to hear of it any more."""
+    return "thread is inactive" not in record.getMessage()
