@@ -37,7 +37,7 @@ from pipeline.worker import (
 #: Each process computes on one core; two thread pools in each of them would only get in each other's way.
 CHILD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-_MOST_FALSE_STARTS = 3  # workers that die in a row before they have started
+_MOST_FALSE_STARTS = 3  # workers that die in a row before they have begun what they were given
 _STARTING_SECONDS = 300.0  # for a worker to load the models, on the busiest of machines
 _LEAVING_SECONDS = 60.0  # for a worker to finish the scan in its hands
 
@@ -249,9 +249,9 @@ class PoolEngine(_Closing):
                 worker.job = None
                 answers.append(said)
             elif said is Sign.STARTED:
-                worker.has_started, self._false_starts = True, 0
+                worker.has_started = True
             elif said is Sign.BEGUN and worker.job is not None:
-                worker.has_begun = True
+                worker.has_begun, self._false_starts = True, 0
                 worker.job.begins()
         for worker in [worker for worker in self._workers if worker.job and worker.answers not in speaking]:
             if self._patience(worker) <= 0:
@@ -267,7 +267,7 @@ class PoolEngine(_Closing):
         """A worker has died, or is to: it is late. A scan that it had not begun is given to another."""
         self._workers.remove(worker)
         worker.close(kill=True)
-        if not worker.has_started:
+        if not worker.has_started or (worker.job is not None and not worker.has_begun):
             self._false_starts += 1
             if self._false_starts >= _MOST_FALSE_STARTS:
                 raise EngineError("The processes that read scans die as soon as they start")

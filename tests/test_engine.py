@@ -147,6 +147,19 @@ def test_a_scan_that_no_worker_had_begun_has_killed_none(tmp_path: Path) -> None
     assert begun == ["hang", "a", "b"]
 
 
+class Unreadable:
+    """What no worker can take in."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return eval, ("1 / 0",)
+
+
+def test_workers_that_can_begin_nothing_are_not_started_for_ever(tmp_path: Path) -> None:
+    [task] = tasks(tmp_path, "a")
+    with PoolEngine(SETTINGS, act, no_start) as pool, pytest.raises(EngineError, match="as soon as they start"):
+        list(run(pool, [replace(task, trace=Unreadable())]))  # type: ignore[arg-type]
+
+
 def kill_worker(pool: PoolEngine) -> None:
     """The only one."""
     [worker] = pool._workers
