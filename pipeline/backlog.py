@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,11 @@ from pipeline.errors import UsageError
 from pipeline.files import natural_key
 from pipeline.folders import Stamp, is_clutter, is_scan, refuse_nested, sha256_of, shown, stamp_of, walk
 from pipeline.jobs import Desk, Failed, Summary, Writer, checked_job, describe, export, free_name, write_spreadsheets
-from pipeline.journal import Journal, Scan, State
+from pipeline.journal import Journal
 from pipeline.lock import only_one
 from pipeline.records import Outcome, ScanResult
 from pipeline.settings import Settings
+from pipeline.states import Scan, State
 from pipeline.worker import unreadable
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def find(batch: Path) -> list[Found]:
     root = batch.resolve()
     try:
         files = list(
-            walk(root, lambda path: is_clutter(path.name), lambda path, why: logger.warning("%s: %s, left out", path, why))
+            walk(root, lambda name, is_top: is_clutter(name), lambda path, why: logger.warning("%s: %s, left out", path, why))
         )
     except OSError as error:
         raise UsageError(f"{batch} can't be read: {error.strerror}") from error
@@ -109,12 +110,13 @@ class _Run:
         self._holder, self._again = holder, again
         self.counts: Counter[Outcome] = Counter()
         self.failed: list[Failed] = []
+        self._suspects: deque[tuple[Scan, Path | None]] = deque()
         self.unchanged = self.outdated = 0
 
     def give_back(self) -> None:
         """Let the scans that an earlier run had in hand when it ended wait again."""
-        held = self._journal.scans(self._root, "reading", job=self._job, holder=self._holder)
-        for waiting in [*map(self._journal.give_back, held), *self._journal.scans(self._root, "waiting", job=self._job)]:
+        self._desk.take_back(self._journal.scans(self._root, "reading", job=self._job, holder=self._holder))
+        for waiting in self._journal.scans(self._root, "waiting", job=self._job):
             if not waiting.source.exists():
                 self._journal.forget(waiting)
 
@@ -128,10 +130,16 @@ class _Run:
                 while not self._desk.room:
                     self._collect()
                 self._desk.take(scan, self._trace and self._trace / file.relative)
-            progress(number + 1 - self._desk.busy, len(news))
-        while self._desk.busy:
+            progress(number + 1 - self._desk.busy - len(self._suspects), len(news))
+        self._finish(lambda left: progress(len(news) - left, len(news)))
+
+    def _finish(self, left: Callable[[int], None]) -> None:
+        """Wait for what is in hand; then, one at a time, read what workers have died of."""
+        while self._desk.busy or self._suspects:
+            if not self._desk.busy:
+                self._desk.take(*self._suspects.popleft())
             self._collect()
-            progress(len(news) - self._desk.busy, len(news))
+            left(self._desk.busy + len(self._suspects))
 
     def _is_unchanged(self, file: Found) -> bool:
         """Whether the journal has what is needed from a file, told by its size and time alone."""
@@ -209,7 +217,11 @@ class _Run:
 
     def _collect(self) -> None:
         for scan, answer in self._desk.collect():
-            self._note(self._desk.commit(scan, answer))
+            scan = self._desk.commit(scan, answer)
+            if scan.state == "waiting":
+                self._suspects.append((scan, answer.task.trace))
+            else:
+                self._note(scan)
 
     def _note(self, scan: Scan) -> None:
         if scan.outcome is not None:

@@ -101,7 +101,12 @@ class Database:
             raise StateError(f"{self.path} is damaged: {error}", "Move it away, and read the scans again.") from error
 
     def _use_wal(self) -> None:
-        """Let others read while we write. SQLite does not wait for its lock here, whatever the timeout, so we do."""
+        """Let others read while we write. SQLite does not wait for its lock here, whatever the timeout, so we do.
+
+        Where that is so already nothing is written, for whoever looks may not be allowed to.
+        """
+        if self._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+            return
         deadline = time.monotonic() + _BUSY_SECONDS
         while True:
             try:
@@ -113,11 +118,16 @@ class Database:
                 time.sleep(_BUSY_PAUSE)
 
     def _migrate(self, migrations: Sequence[Sequence[str]]) -> None:
+        if self._version() == len(migrations):
+            return
         with self.transaction():
-            [[version]] = self._connection.execute("PRAGMA user_version").fetchall()
+            version = self._version()
             if version > len(migrations):
                 raise StateError(f"{self.path} was made by a newer version of pipeline", "Install the newer version.")
             for statements in migrations[version:]:
                 for statement in statements:  # not executescript, which would commit first
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])

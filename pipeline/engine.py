@@ -10,9 +10,9 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Protocol, Self
@@ -23,6 +23,7 @@ from pipeline.worker import (
     NOT_FOR_WORKERS,
     Answer,
     CannotStart,
+    Sign,
     Start,
     Task,
     Work,
@@ -36,13 +37,24 @@ from pipeline.worker import (
 #: Each process computes on one core; two thread pools in each of them would only get in each other's way.
 CHILD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-_MOST_FALSE_STARTS = 3  # workers that die in a row before they have started
+_MOST_FALSE_STARTS = 3  # workers that die in a row before they have begun what they were given
 _STARTING_SECONDS = 300.0  # for a worker to load the models, on the busiest of machines
 _LEAVING_SECONDS = 60.0  # for a worker to finish the scan in its hands
 
 
+#: Called when the work on a task begins.
+Begins = Callable[[], None]
+
+
+def unheard() -> None:
+    """A Begins for who need not know."""
+
+
 class Engine(Protocol):
-    """Reads scans. `poll` raises ModelError and the like if no scan can be read at all; one scan's fault is in its answer."""
+    """Reads scans. `poll` raises ModelError and the like if no scan can be read at all; one scan's fault is in its answer.
+
+    So is the death of the process that had begun it: whoever asked decides whether to submit it once more.
+    """
 
     @property
     def room(self) -> int:
@@ -52,8 +64,8 @@ class Engine(Protocol):
     def busy(self) -> int:
         """How many answers are outstanding."""
 
-    def submit(self, task: Task) -> None:
-        """Hand in a task."""
+    def submit(self, task: Task, begins: Begins = unheard) -> None:
+        """Hand in a task. `begins` is called from within `poll`, and not before the work on it has begun."""
 
     def poll(self, timeout: float | None = None) -> list[Answer]:
         """The answers that are ready; if any are due, waits up to `timeout` seconds (None: without limit) for the first."""
@@ -65,16 +77,6 @@ class Engine(Protocol):
         """An engine in a with statement is closed at its end; an error ends its workers at once."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
-
-
-def run(engine: Engine, tasks: Iterable[Task]) -> Iterator[Answer]:
-    """Answers to all tasks, as they are ready; tasks are taken from the iterable only as there is room."""
-    for task in tasks:
-        while not engine.room:
-            yield from engine.poll()
-        engine.submit(task)
-    while engine.busy:
-        yield from engine.poll()
 
 
 class _Closing:
@@ -90,13 +92,21 @@ class _Closing:
         self.close(kill=kind is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A task, and who is to be told that it begins."""
+
+    task: Task
+    begins: Begins
+
+
 class SerialEngine(_Closing):
     """Runs one task at a time, in this process, when polled."""
 
     def __init__(self, settings: Settings, work: Work = read_task, start: Start = warm_up) -> None:
         self._settings, self._work, self._start = settings, work, start
         self._started = False
-        self._tasks: deque[Task] = deque()
+        self._tasks: deque[_Job] = deque()
 
     @property
     def room(self) -> int:
@@ -106,25 +116,21 @@ class SerialEngine(_Closing):
     def busy(self) -> int:
         return len(self._tasks)
 
-    def submit(self, task: Task) -> None:
-        self._tasks.append(task)
+    def submit(self, task: Task, begins: Begins = unheard) -> None:
+        self._tasks.append(_Job(task, begins))
 
     def poll(self, timeout: float | None = None) -> list[Answer]:
         if not self._started:
             self._start(self._settings)
             self._started = True
-        return [guarded(self._work, self._tasks.popleft(), lambda: None)] if self._tasks else []
+        if not self._tasks:
+            return []
+        job = self._tasks.popleft()
+        job.begins()
+        return [guarded(self._work, job.task, lambda: None)]
 
     def close(self, kill: bool = False) -> None:
         self._tasks.clear()
-
-
-@dataclass(slots=True)
-class _Job:
-    """A task, and how many workers it has taken with it."""
-
-    task: Task
-    deaths: int = 0
 
 
 class _Worker:
@@ -135,7 +141,7 @@ class _Worker:
         receiver, self._tasks = context.Pipe(duplex=False)
         self.answers, sender = context.Pipe(duplex=False)
         self.process = context.Process(target=serve, args=(receiver, sender, work, start, settings), name="pipeline-worker")
-        self.has_started = False
+        self.has_started = self.has_begun = False
         self.job: _Job | None = None
         self.heard = time.monotonic()  # when it last gave a sign of life, or was given a task
         with _for_children():
@@ -144,14 +150,14 @@ class _Worker:
         sender.close()
 
     def give(self, job: _Job) -> None:
-        """Have a task worked on. A worker that has died takes it too: `next_answer` finds that out."""
-        self.job, self.heard = job, time.monotonic()
+        """Have a task worked on. A worker that has died takes it too: `next_word` finds that out."""
+        self.job, self.has_begun, self.heard = job, False, time.monotonic()
         with suppress(OSError):
             self._tasks.send(job.task)
 
-    def next_answer(self) -> Answer | CannotStart | None:
-        """What it says next; None: it has started, or read a page. Raises EOFError or OSError if it has died."""
-        said: Answer | CannotStart | None = self.answers.recv()
+    def next_word(self) -> Answer | CannotStart | Sign:
+        """What it says next. Raises EOFError or OSError if it has died."""
+        said: Answer | CannotStart | Sign = self.answers.recv()
         self.heard = time.monotonic()
         return said
 
@@ -169,7 +175,7 @@ class _Worker:
 
 
 class PoolEngine(_Closing):
-    """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but the one that killed it twice.
+    """Runs tasks in `settings.worker_count` processes. A process that dies costs no scan but the one that it had begun.
 
     One that is silent for `settings.page_seconds` with a scan in its hands, hung in whatever it is, is killed.
     """
@@ -188,8 +194,8 @@ class PoolEngine(_Closing):
     def busy(self) -> int:
         return len(self._waiting) + sum(worker.job is not None for worker in self._workers)
 
-    def submit(self, task: Task) -> None:
-        self._waiting.append(_Job(task))
+    def submit(self, task: Task, begins: Begins = unheard) -> None:
+        self._waiting.append(_Job(task, begins))
         self._hand_out()
 
     def poll(self, timeout: float | None = None) -> list[Answer]:
@@ -233,28 +239,24 @@ class PoolEngine(_Closing):
         speaking = wait([worker.answers for worker in self._workers], max(0.0, min(waits)) if waits else None)
         for worker in [worker for worker in self._workers if worker.answers in speaking]:
             try:
-                said = worker.next_answer()
+                said = worker.next_word()
             except (EOFError, OSError):
                 answers += self._buried(worker)
                 continue
             if isinstance(said, CannotStart):
                 raise said.cause
-            if said is None:
-                worker.has_started, self._false_starts = True, 0
-            else:
+            if isinstance(said, Answer):
                 worker.job = None
                 answers.append(said)
+            elif said is Sign.STARTED:
+                worker.has_started = True
+            elif said is Sign.BEGUN and worker.job is not None:
+                worker.has_begun, self._false_starts = True, 0
+                worker.job.begins()
         for worker in [worker for worker in self._workers if worker.job and worker.answers not in speaking]:
             if self._patience(worker) <= 0:
                 answers += self._buried(worker, is_late=True)
         return answers
-
-    def _too_late(self) -> WorkerDied:
-        seconds = self._settings.page_seconds
-        return WorkerDied(
-            f"The process that read the scan was killed, twice: a page took longer than {seconds:g} s",
-            "Scan it again, or allow more time: page_seconds in config/pipeline.toml.",
-        )
 
     def _patience(self, worker: _Worker) -> float:
         """Seconds until a worker is taken for hung."""
@@ -262,26 +264,27 @@ class PoolEngine(_Closing):
         return worker.heard + allowed - time.monotonic()
 
     def _buried(self, worker: _Worker, is_late: bool = False) -> list[Answer]:
-        """A worker has died, or is to: it is late. The scan in its hands is tried once more, but not after its second death."""
+        """A worker has died, or is to: it is late. A scan that it had not begun is given to another."""
         self._workers.remove(worker)
         worker.close(kill=True)
-        if not worker.has_started:  # no scan's fault
+        if not worker.has_started or (worker.job is not None and not worker.has_begun):
             self._false_starts += 1
             if self._false_starts >= _MOST_FALSE_STARTS:
                 raise EngineError("The processes that read scans die as soon as they start")
-        job = worker.job
-        if job is None:
+        if worker.job is None:
             return []
-        if worker.has_started:
-            job.deaths += 1
-        if job.deaths >= 2:
-            return [
-                failed(
-                    job.task, self._too_late() if is_late else WorkerDied("The process that read the scan was killed, twice")
-                )
-            ]
-        self._waiting.appendleft(job)
+        if worker.has_begun:
+            return [replace(failed(worker.job.task, self._cause(is_late)), is_death=True)]
+        self._waiting.appendleft(worker.job)
         return []
+
+    def _cause(self, is_late: bool) -> WorkerDied:
+        if not is_late:
+            return WorkerDied("The process that read the scan was killed")
+        return WorkerDied(
+            f"The process that read the scan was killed, for a page took longer than {self._settings.page_seconds:g} s",
+            "Scan it again, or allow more time: page_seconds in config/pipeline.toml.",
+        )
 
 
 @contextmanager

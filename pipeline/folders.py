@@ -48,38 +48,39 @@ def is_clutter(name: str) -> bool:
 
 def walk(
     root: Path,
-    skip: Callable[[Path], bool],
+    skip: Callable[[str, bool], bool],
     note: Callable[[Path, str], None] = lambda path, why: None,
 ) -> Iterator[tuple[Path, Stamp]]:
-    """Every regular file below `root`, in no order, but for what `skip` names; `skip` is asked about folders too.
+    """Every regular file below `root`, in no order, but for what `skip` names: it is asked about the name of each file and
+    folder, and told whether that is at the top.
 
     Symbolic links are not followed; `note` is told of them, of devices and of folders that can't be read, and why. What
     vanishes meanwhile is left out. Raises OSError if `root` itself can't be read.
     """
-    folders = [root]
+    top = os.fspath(root)
+    folders = [top]  # names, not Paths: a watcher looks at all of them many times, and each Path enters its names in a table
     while folders:
         folder = folders.pop()
         try:
             with os.scandir(folder) as found:
                 entries = list(found)
         except OSError as error:
-            if folder == root:
+            if folder == top:
                 raise
             if not isinstance(error, FileNotFoundError):
-                note(folder, error.strerror or str(error))
+                note(Path(folder), error.strerror or str(error))
             continue
         for entry in entries:
-            path = Path(entry.path)
-            if skip(path):
+            if skip(entry.name, folder == top):
                 continue
             with suppress(FileNotFoundError):
-                status = os.lstat(path)  # not entry.stat: on Windows that is what the folder remembers
+                status = os.lstat(entry.path)  # not entry.stat: on Windows that is what the folder remembers
                 if stat.S_ISDIR(status.st_mode):
-                    folders.append(path)
+                    folders.append(entry.path)
                 elif stat.S_ISREG(status.st_mode):
-                    yield path, Stamp.of(status)
+                    yield Path(entry.path), Stamp.of(status)
                 else:
-                    note(path, "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a file")
+                    note(Path(entry.path), "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a file")
 
 
 def stamp_of(path: Path) -> Stamp | None:

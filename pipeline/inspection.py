@@ -10,9 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.database import Database
-from pipeline.journal import FILE_NAME, State
+from pipeline.journal import FILE_NAME
 from pipeline.records import TEXT_REASON, Outcome
 from pipeline.schema import MIGRATIONS
+from pipeline.states import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
-from pipeline.corrections import Taken, may_overwrite, take_edits, with_edits
+from pipeline import memory
+from pipeline.corrections import Taken, is_open, may_overwrite, take_edits, with_edits
 from pipeline.engine import Engine
-from pipeline.errors import OutputError, PipelineError, UsageError
-from pipeline.folders import sha256_of
+from pipeline.errors import OutputError, PipelineError, StateError, UsageError, WorkerDied
+from pipeline.folders import sha256_of, stamp_of
 from pipeline.forms import has_form
-from pipeline.journal import Journal, Scan, Totals
+from pipeline.journal import Journal, Totals
+from pipeline.lock import only_one
 from pipeline.outbox import BESIDE, job_of, review_books
 from pipeline.readers import reader_version
-from pipeline.records import Outcome, ScanEntry, ScanResult, Written
+from pipeline.records import Failure, Outcome, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
-from pipeline.worker import Answer, Task
+from pipeline.states import Scan
+from pipeline.worker import Answer, Task, failed
+
+logger = logging.getLogger(__name__)
 
 #: Told the SHA-256 of a workbook before that is put in its place.
 Announce = Callable[[str], None]
@@ -31,6 +37,13 @@ _JOB_BYTES = 200  # of the 255 that a file name may have; endings are added to i
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows keeps these names to itself
 _NOTES_SHOWN = 5
+_LOCK = "write.lock"
+_PATIENCE = 600.0  # seconds that others may take to write spreadsheets
+_MOST_TRIES = 5  # to write a workbook that people save meanwhile
+_MOST_DEATHS = 2  # of workers that have begun a scan, until that is rejected
+_SHORT_OF_MEMORY = Failure(
+    "WorkerDied", "The whole program was killed for want of memory when it read this scan", WorkerDied.default_remedy
+)
 
 
 class Readers:
@@ -84,8 +97,13 @@ class Desk:
 
     def take(self, scan: Scan, trace: Path | None = None) -> None:
         """Have a waiting scan read."""
-        self._in_hand[scan.source] = self._journal.start(scan, self._holder)
-        self._engine.submit(Task(scan.source, self._readers.settings_for(scan.job), trace, scan.root))
+        scan = self._in_hand[scan.source] = self._journal.start(scan, self._holder)
+
+        def begins() -> None:
+            with suppress(StateError):  # it serves only to find the guilty, should the whole program end
+                self._journal.begin(scan, memory.kills())
+
+        self._engine.submit(Task(scan.source, self._readers.settings_for(scan.job), trace, scan.root), begins)
 
     def is_outdated(self, scan: Scan) -> bool:
         """Whether a scan has been read by another program, model or form, or with other settings, than it would be now."""
@@ -103,12 +121,46 @@ class Desk:
         return [(self._in_hand.pop(answer.task.path), answer) for answer in answers]
 
     def commit(self, scan: Scan, answer: Answer) -> Scan:
-        """Put what was read into the journal."""
+        """Put what was read into the journal. A scan whose worker has died waits once more, to be read when no other is."""
+        if answer.is_death and answer.result.failure:
+            return self._after_death(scan, answer.result.failure)
+        try:
+            return self._settle(scan, answer)
+        except PipelineError:
+            raise
+        except Exception as error:  # it would end the program, and then again at each start
+            logger.exception("%s: what was read can't be kept", scan.file)
+            return self._settle(scan, failed(answer.task, error))
+
+    def _settle(self, scan: Scan, answer: Answer) -> Scan:
         outcome: Outcome = "failed" if answer.result.failure else "done"
         pages = with_edits(answer.result.pages, self._journal.edits(scan, answer.sha256), self._settings)
         return self._journal.settle(
             scan, outcome, describe(answer.result), pages, answer.sha256, self._readers.version_for(scan.job)
         )
+
+    def take_back(self, held: Sequence[Scan]) -> list[Scan]:
+        """Take up what a program had in hand that ended without a word; returns those that a worker had begun, as they are now.
+
+        They wait again: whoever kills the program has nothing against a scan. But where the system has run short of memory,
+        which may cost a whole container its life, and only one scan had been begun, that counts like the death of its worker.
+        """
+        begun = [scan for scan in held if scan.begun is not None]
+        is_guilty = len(begun) == 1 and memory.kills() > (begun[0].begun or 0)
+        with self._journal.transaction():
+            back = [self._journal.give_back(scan) for scan in held if not (is_guilty and scan in begun)]
+            if is_guilty:
+                back.append(self._after_death(begun[0], _SHORT_OF_MEMORY))
+        return [scan for scan in back if scan.id in {one.id for one in begun}]
+
+    def _after_death(self, scan: Scan, failure: Failure) -> Scan:
+        """A scan has taken a worker with it: it waits once more, or is poison."""
+        with self._journal.transaction():
+            waiting = self._journal.give_back(scan, was_deadly=True)
+            if waiting.deaths < _MOST_DEATHS:
+                return waiting
+            poison = replace(failure, message=f"{failure.message}, twice")
+            return self._journal.settle(waiting, "failed", describe(ScanResult((), poison)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,32 +193,79 @@ def export(job: str, entries: Iterable[ScanEntry], outbox: Path, announce: Annou
     return write_job(job, entries, outbox, announce)
 
 
-def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: Writer = export) -> Written:
+def write_spreadsheets(
+    journal: Journal, job: str, settings: Settings, writer: Writer = export, patience: float = _PATIENCE
+) -> Written:
     """Write a job's spreadsheets from the journal, after taking in what people have changed in those that are there.
 
     A workbook that is open, or whose changes can't be told, is left alone: the new ones go beside it, and the notes say so.
-    Raises OutputError, FormError.
+    Raises OutputError, also if another process is writing for `patience` seconds, and FormError.
     """
+    with _nobody_else_writing(settings, patience):
+        return _write(journal, job, settings, writer)
+
+
+def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple[Taken, Written]:
+    """Take in what a person changed in JOB.xlsx, and write the job's spreadsheets anew.
+
+    Raises UsageError if the workbook can't be read or is of no job, StateError, OutputError, FormError.
+    """
+    job = job_of(workbook)
+    with Journal(settings.state_folder) as journal, _nobody_else_writing(settings, _PATIENCE):
+        looked_at = _digests(workbook)
+        taken = take_edits(journal, job, workbook, settings)
+        if not taken.refusal and workbook.stem in (job, BESIDE.format(job)):
+            journal.has_workbook(job, *looked_at)
+        return taken, _write(journal, job, settings, writer)
+
+
+@contextmanager
+def _nobody_else_writing(settings: Settings, patience: float) -> Iterator[None]:
+    """`run`, `watch` and `accept` may be at work at once, and the files of a job belong together. Raises OutputError."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_one(settings.state_folder / _LOCK, "The writing of spreadsheets", patience))
+        except StateError as error:
+            raise OutputError(error.message, error.remedy) from error
+        yield
+
+
+class _ChangedMeanwhileError(Exception):
+    """Somebody has saved a workbook, or opened it, since we looked at what was changed in it."""
+
+
+def _write(journal: Journal, job: str, settings: Settings, writer: Writer) -> Written:
+    notes: list[str] = []
+    for _ in range(_MOST_TRIES):
+        with suppress(_ChangedMeanwhileError):
+            return _write_once(journal, job, settings, writer, notes)
+    raise OutputError(f"{job}.xlsx is changed again and again while the new one is written")
+
+
+def _write_once(journal: Journal, job: str, settings: Settings, writer: Writer, notes: list[str]) -> Written:
     outbox, beside = settings.outbox, BESIDE.format(job)
     books = {name: [outbox / f"{name}.xlsx", *review_books(outbox, name)] for name in (job, beside)}
+    stamps = {book: stamp_of(book) for book in chain(*books.values())}
+    there = {name: _digests(outbox / f"{name}.xlsx") for name in books}
     taken = {name: [may_overwrite(journal, job, book, settings) for book in found] for name, found in books.items()}
-    notes = [f"{each.edits} values accepted from the workbook" for each in chain(*taken.values()) if each.edits]
-    notes += [problem for each in chain(*taken.values()) for problem in each.problems]
+    notes += [f"{each.edits} values accepted from the workbook" for each in chain(*taken.values()) if each.edits]
+    problems = [problem for each in chain(*taken.values()) for problem in each.problems]
     refusals = {name: next((each.refusal for each in found if each.refusal), "") for name, found in taken.items()}
     name = job
     if refusals[job]:
         name = beside
-        notes.append(f"{refusals[job]}; the new one is {beside}.xlsx")
+        problems.append(f"{refusals[job]}; the new one is {beside}.xlsx")
         if refusals[beside]:
             raise OutputError(f"{refusals[beside]}, and so is {job}.xlsx")
     version = journal.version(job)  # before the entries are read: what comes in between is for the next time
-    there = _digests(outbox / f"{name}.xlsx")
     new: list[str] = []
 
     def announce(sha256: str) -> None:
         """Whatever happens while the files are replaced, the workbook is ours, and not one that somebody has changed."""
+        if is_open(outbox / f"{name}.xlsx") or any(stamp_of(book) != stamp for book, stamp in stamps.items()):
+            raise _ChangedMeanwhileError
         new[:] = [sha256]
-        journal.has_workbook(job, *there, sha256)
+        journal.has_workbook(job, *there[name], sha256)
 
     written = writer(name, journal.entries(job), outbox, announce)
     journal.written(job, version)
@@ -176,26 +275,13 @@ def write_spreadsheets(journal: Journal, job: str, settings: Settings, writer: W
         stale += [*books[beside], *(outbox / f"{beside}{suffix}" for suffix in (".csv", ".readings.csv"))]
     for path in stale:  # what they held is in the journal, and in the new ones
         path.unlink(missing_ok=True)
-    return replace(written, notes=tuple(notes))
+    return replace(written, notes=(*notes, *problems))
 
 
 def _digests(workbook: Path) -> list[str]:
     with suppress(OSError):
         return [sha256_of(workbook)]
     return []
-
-
-def accept(workbook: Path, settings: Settings, writer: Writer = export) -> tuple[Taken, Written]:
-    """Take in what a person changed in JOB.xlsx, and write the job's spreadsheets anew.
-
-    Raises UsageError if the workbook can't be read or is of no job, StateError, OutputError, FormError.
-    """
-    job = job_of(workbook)
-    with Journal(settings.state_folder) as journal:
-        taken = take_edits(journal, job, workbook, settings)
-        if not taken.refusal and workbook.stem in (job, BESIDE.format(job)):
-            journal.has_workbook(job, sha256_of(workbook))
-        return taken, write_spreadsheets(journal, job, settings, writer)
 
 
 def describe(result: ScanResult) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pipeline.database import Database
 from pipeline.errors import StateError
@@ -25,49 +25,17 @@ from pipeline.folders import Stamp
 from pipeline.records import TEXT_REASON, Edit, Outcome, PageResult, ScanEntry
 from pipeline.rows import cell_of, notes_of_json, notes_to_json, reading_row
 from pipeline.schema import MIGRATIONS
+from pipeline.states import TRANSITIONS, Scan, State
 
 FILE_NAME = "journal.sqlite"
-
-#: waiting: to be read. reading: in a worker's hands. settled: it has an outcome. moving: its original is on the way out of the
-#: inbox. filed: the original has arrived. A scan of a backlog folder stays settled, for its original stays where it is.
-State = Literal["waiting", "reading", "settled", "moving", "filed"]
-
-#: What may follow what. A settled or filed scan waits again when it is to be read anew.
-TRANSITIONS: dict[State, frozenset[State]] = {
-    "waiting": frozenset({"reading", "settled"}),
-    "reading": frozenset({"settled", "waiting"}),
-    "settled": frozenset({"moving", "filed", "waiting"}),
-    "moving": frozenset({"moving", "filed", "waiting"}),
-    "filed": frozenset({"waiting"}),
-}
 
 _READING_COLUMNS = (
     '"table", "row", "column", name, value, text, confidence, status, reason, x, y, width, height, kind, candidates, picture'
 )
 _SCAN_COLUMNS = (
-    "id, job, root, file, source, target, size, mtime_ns, sha256, state, outcome, message, attempts, reader, holder, crashes"
+    "id, job, root, file, source, target, size, mtime_ns, sha256, state, outcome, message, attempts, reader, holder, "
+    "deaths, begun"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """A scan as the journal knows it, without its readings."""
-
-    id: int
-    job: str
-    root: Path
-    file: str
-    source: Path
-    target: Path | None
-    stamp: Stamp
-    sha256: str
-    state: State
-    outcome: Outcome | None
-    message: str
-    attempts: int  # how often it went to a worker
-    reader: str = ""  # what read it last: see readers.py
-    holder: str = ""  # whose the lease is while it is read
-    crashes: int = 0  # of the whole program, while this scan alone was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +127,9 @@ class Journal:
     def again(self, scan: Scan, root: Path, source: Path, stamp: Stamp, sha256: str) -> Scan:
         """Let a scan wait to be read anew, from what is now at `source`. Until then it keeps its readings."""
         paths = {"root": os.fsencode(root), "source": os.fsencode(source), "target": None}
-        content = {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": sha256}
+        content: dict[str, object] = {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "sha256": sha256}
+        if sha256 != scan.sha256:
+            content["deaths"] = 0
         if scan.state == "waiting":
             return self._update(scan, **paths, **content)
         return self._enter(scan, "waiting", **paths, **content)
@@ -170,11 +140,15 @@ class Journal:
         A lease has no clock: holders have a lock that the system takes from them when they end, and whoever has that lock next
         gives back what they held.
         """
-        return self._enter(scan, "reading", attempts=scan.attempts + 1, started=time.time(), holder=holder)
+        return self._enter(scan, "reading", attempts=scan.attempts + 1, started=time.time(), holder=holder, begun=None)
 
-    def give_back(self, scan: Scan, crashed: bool = False) -> Scan:
-        """A scan comes back from a worker unread; `crashed` if the program has ended with this scan alone in its hands."""
-        return self._enter(scan, "waiting", holder="", crashes=scan.crashes + crashed)
+    def begin(self, scan: Scan, memory_kills: int) -> Scan:
+        """A worker has begun to read a scan that is in its hands; `memory_kills` is what memory.kills says then."""
+        return self._update(scan, begun=memory_kills)
+
+    def give_back(self, scan: Scan, was_deadly: bool = False) -> Scan:
+        """A scan comes back from a worker unread; `was_deadly` if the worker that had begun it has died of it."""
+        return self._enter(scan, "waiting", holder="", deaths=scan.deaths + was_deadly)
 
     def settle(
         self,
@@ -187,7 +161,7 @@ class Journal:
     ) -> Scan:
         """Commit a scan's outcome and its readings, which replace those it had. `sha256` is that of the content read."""
         changes: dict[str, object] = {"sha256": sha256} if sha256 else {}
-        changes |= {"finished": time.time(), "reader": reader, "holder": "", "crashes": 0}
+        changes |= {"finished": time.time(), "reader": reader, "holder": "", "deaths": 0}
         with self._database.transaction():
             settled = self._enter(scan, "settled", outcome=outcome, message=message, **changes)
             self._put(settled, pages)

@@ -11,9 +11,10 @@ from pipeline.ann import Model, load_model, save_model
 from pipeline.chain import kit_of, model_of
 from pipeline.errors import ScanError, UsageError
 from pipeline.folders import sha256_of
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
 from pipeline.learned import keep
 from pipeline.settings import Settings
+from pipeline.states import Scan
 from pipeline.training.card import card
 from pipeline.training.datasets import LABELS, Corpus, load_corpus
 from pipeline.training.download import data_folder

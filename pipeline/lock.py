@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import StateError
 
-_TRIES = 5
+_PATIENCE = 0.25  # seconds, for somebody who only looks whether a lock is held
 _PAUSE = 0.05  # seconds
 
 if sys.platform == "win32":
@@ -28,10 +28,10 @@ else:
 
 
 @contextmanager
-def only_one(file: Path, what: str) -> Iterator[None]:
+def only_one(file: Path, what: str, patience: float = _PATIENCE) -> Iterator[None]:
     """Hold the lock `file` for the block; `what` says in the error message what there may be only one of.
 
-    Raises StateError, naming the process that has it, if another process or another block has it.
+    Raises StateError, naming the process that has it, if another process or another block has it for `patience` seconds.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -40,13 +40,14 @@ def only_one(file: Path, what: str) -> Iterator[None]:
         raise StateError(f"{file} can't be made: {error.strerror}") from error
     try:
         try:
-            _lock_soon(descriptor)
+            _lock_within(patience, descriptor)
         except OSError as error:
             holder = _holder(file)
             raise StateError(f"{what} is already running, as process {holder}", "Wait for it, or stop it.") from error
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, str(os.getpid()).encode())
+        with suppress(OSError):  # a full disk, say; it is only for people
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, str(os.getpid()).encode())
         yield
     finally:
         # Lets go. The file stays: if it were removed, two processes could each hold a file of this name.
@@ -56,7 +57,7 @@ def only_one(file: Path, what: str) -> Iterator[None]:
 def is_held(file: Path) -> str:
     """The process that has the lock `file`, or "unknown"; empty if none has."""
     try:
-        descriptor = os.open(file, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
     except OSError:
         return ""
     try:
@@ -68,9 +69,10 @@ def is_held(file: Path) -> str:
     return ""
 
 
-def _lock_soon(descriptor: int) -> None:
-    """Take the lock; waits a moment for somebody who only looks whether it is held."""
-    for _ in range(_TRIES):
+def _lock_within(seconds: float, descriptor: int) -> None:
+    """Take the lock, when it is free. Raises OSError if it is not by then."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
         with suppress(OSError):
             return _lock(descriptor)
         time.sleep(_PAUSE)

@@ -118,4 +118,9 @@ MIGRATIONS = (
         "CREATE INDEX history_by_content ON history (sha256)",
         "CREATE INDEX history_by_scan ON history (scan)",
     ),
+    (
+        "ALTER TABLE scans RENAME COLUMN crashes TO deaths",  # of workers that had begun it, since it was last read
+        "UPDATE scans SET deaths = 0",
+        "ALTER TABLE scans ADD COLUMN begun INTEGER",  # memory.kills() when a worker began it, null before
+    ),
 )

@@ -8,11 +8,13 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pipeline.errors import OversizedScan, ScanError
 from pipeline.folders import open_regular
+from pipeline.memory import go_first
 from pipeline.records import Failure, ScanResult
 from pipeline.settings import Settings
 
@@ -31,16 +33,26 @@ class Task:
 class Answer:
     """What came of a task. `sha256` is of the bytes that were read, empty if none could be.
 
-    `is_out_of_reach` says that the bytes could not be had, for a reason that may pass.
+    `is_out_of_reach` says that the bytes could not be had, for a reason that may pass; `is_death` that the worker has died, or
+    was killed for its silence, after it had begun the task.
     """
 
     task: Task
     sha256: str
     result: ScanResult
     is_out_of_reach: bool = False
+    is_death: bool = False
 
 
-#: Called by a task's work after each page: it goes on.
+class Sign(Enum):
+    """A worker's signs of life between its answers."""
+
+    STARTED = "it has loaded what it needs"
+    BEGUN = "it has begun the task that it was given"
+    GOES_ON = "it has read a page"
+
+
+#: Called by a task's work after each page.
 Tell = Callable[[], None]
 #: A task's work, and what a process does once before its first task. Functions of a module, so that they can be sent to one.
 Work = Callable[[Task, Tell], Answer]
@@ -95,9 +107,10 @@ NOT_FOR_WORKERS = ("SIGINT", "SIGTERM", "SIGHUP")
 def serve(tasks: Connection, answers: Connection, work: Work, start: Start, settings: Settings) -> None:
     """What a worker does from its start to its end: says that it has started, or why it can't, then answers task after task.
 
-    None is a sign of life, when it has started and after each page. It ends when the parent closes its end of a pipe, as it
-    does by ending, however it ends.
+    Between answers it gives signs of life. It ends when the parent closes its end of a pipe, as it does by ending, however it
+    ends.
     """
+    go_first()
     for name in NOT_FOR_WORKERS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -107,10 +120,11 @@ def serve(tasks: Connection, answers: Connection, work: Work, start: Start, sett
         except Exception as error:
             answers.send(CannotStart(error))
             return
-        answers.send(None)
+        answers.send(Sign.STARTED)
         while True:
             task = tasks.recv()
-            answer = guarded(work, task, lambda: answers.send(None))
+            answers.send(Sign.BEGUN)
+            answer = guarded(work, task, lambda: answers.send(Sign.GOES_ON))
             try:
                 answers.send(answer)
             except (EOFError, OSError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +15,18 @@ import pytest
 from click.testing import CliRunner
 from openpyxl import load_workbook
 
+from pipeline import jobs
 from pipeline.arithmetic import check_page
 from pipeline.cli import cli
 from pipeline.errors import OutputError, UsageError
 from pipeline.export import review
 from pipeline.folders import Stamp
-from pipeline.jobs import Desk, accept, write_spreadsheets
-from pipeline.journal import Journal, Scan
-from pipeline.records import CellReading, PageResult, ScanResult
+from pipeline.jobs import Announce, Desk, accept, export, write_spreadsheets
+from pipeline.journal import Journal
+from pipeline.lock import only_one
+from pipeline.records import CellReading, PageResult, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
+from pipeline.states import Scan
 from pipeline.worker import Answer, Task
 from tests.arithmetic.tables import Said, table
 from tests.scanning import serial
@@ -106,6 +112,57 @@ def test_what_is_left_in_the_outbox_is_read_before_it_is_written_again(workbook:
     assert written.workbook == str(workbook)
     assert any("1 values accepted" in note for note in written.notes)
     assert (cells(settings)[3, 1].status, cells(settings)[3, 1].value) == ("blank", "")
+
+
+def test_what_is_saved_while_the_new_workbook_is_written_is_not_lost(workbook: Path, settings: Settings) -> None:
+    """A large one takes a minute to write, and people do not know when."""
+    saved = iter([(3, "blank"), (1, 8)])
+
+    def slow(job: str, entries: Iterable[ScanEntry], outbox: Path, announce: Announce) -> Written:
+        if edit := next(saved, None):
+            change(workbook, partial(correct, row=edit[0], column=1, value=edit[1]))
+        return export(job, entries, outbox, announce)
+
+    with Journal(settings.state_folder) as journal:
+        written = write_spreadsheets(journal, "9B", settings, slow)
+    assert written.workbook == str(workbook)
+    found = cells(settings)
+    assert (found[3, 1].status, found[1, 1].value) == ("blank", "8")
+
+
+def test_a_workbook_that_is_opened_while_the_new_one_is_written_is_left_alone(workbook: Path, settings: Settings) -> None:
+    before = workbook.read_bytes()
+
+    def slow(job: str, entries: Iterable[ScanEntry], outbox: Path, announce: Announce) -> Written:
+        workbook.with_name(f".~lock.{workbook.name}#").touch()
+        return export(job, entries, outbox, announce)
+
+    with Journal(settings.state_folder) as journal:
+        written = write_spreadsheets(journal, "9B", settings, slow)
+    assert written.workbook == str(workbook.with_name("9B (new).xlsx"))
+    assert workbook.read_bytes() == before
+
+
+def test_a_workbook_that_never_rests_is_left_alone(workbook: Path, settings: Settings) -> None:
+    times = itertools.count(1)
+
+    def slow(job: str, entries: Iterable[ScanEntry], outbox: Path, announce: Announce) -> Written:
+        os.utime(workbook, ns=(1, next(times)))
+        return export(job, entries, outbox, announce)
+
+    before = workbook.read_bytes()
+    with Journal(settings.state_folder) as journal, pytest.raises(OutputError, match="again and again"):
+        write_spreadsheets(journal, "9B", settings, slow)
+    assert workbook.read_bytes() == before
+
+
+def test_spreadsheets_are_written_by_one_process_at_a_time(
+    workbook: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_PATIENCE", 0.2)
+    with only_one(settings.state_folder / "write.lock", "Another"), pytest.raises(OutputError, match=f"process {os.getpid()}"):
+        accept(workbook, settings)
+    assert accept(workbook, settings)[1].workbook == str(workbook)
 
 
 @pytest.mark.parametrize("fails", ["9B.csv", "9B.readings.csv"])

@@ -8,16 +8,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from pipeline import engine
-from pipeline.engine import CHILD_ENVIRONMENT, Engine, PoolEngine, SerialEngine, run
+from pipeline.engine import CHILD_ENVIRONMENT, Engine, PoolEngine, SerialEngine
 from pipeline.errors import EngineError, ModelError
 from pipeline.records import PageResult, ScanResult
 from pipeline.settings import Settings
@@ -68,6 +69,16 @@ def tasks(folder: Path, *texts: str) -> list[Task]:
     return made
 
 
+def run(engine: Engine, tasks: Iterable[Task]) -> Iterator[Answer]:
+    """Answers to all tasks, as they are ready; tasks are taken from the iterable only as there is room."""
+    for task in tasks:
+        while not engine.room:
+            yield from engine.poll()
+        engine.submit(task)
+    while engine.busy:
+        yield from engine.poll()
+
+
 def outcome(answer: Answer) -> str:
     return answer.result.failure.error if answer.result.failure else answer.result.pages[0].note
 
@@ -95,31 +106,72 @@ def test_backlog_is_not_submitted_at_once(tmp_path: Path) -> None:
     taken = 0
     given = tasks(tmp_path, *["scan"] * 50)
 
-    def counted() -> object:
+    def counted() -> Iterator[Task]:
         nonlocal taken
         for taken, task in enumerate(given, 1):  # noqa: B007
             yield task
 
     with PoolEngine(SETTINGS, act, no_start) as pool:
-        for done, _ in enumerate(run(pool, counted()), 1):  # type: ignore[arg-type]
+        for done, _ in enumerate(run(pool, counted()), 1):
             assert taken - done <= 2 * SETTINGS.workers + 1
 
 
 def test_killed_worker_costs_no_other_scan(tmp_path: Path) -> None:
     texts = ["a", "b", "die", "c", "die once", "d", "e", "die", "f"]
     with PoolEngine(SETTINGS, act, no_start) as pool:
-        answers = {int(answer.task.path.stem): outcome(answer) for answer in run(pool, tasks(tmp_path, *texts))}
-    expected = {"die": "WorkerDied"}
-    assert answers == {number: expected.get(text, text) for number, text in enumerate(texts)}
+        answers = {int(answer.task.path.stem): answer for answer in run(pool, tasks(tmp_path, *texts))}
+        assert {number: outcome(answer) for number, answer in answers.items()} == {
+            number: "WorkerDied" if "die" in text else text for number, text in enumerate(texts)
+        }
+        assert {number for number, answer in answers.items() if answer.is_death} == {2, 4, 7}
+        assert [outcome(answer) for answer in run(pool, [answers[4].task])] == ["die once"]  # whoever asked may ask again
+
+
+def test_a_scan_that_no_worker_had_begun_has_killed_none(tmp_path: Path) -> None:
+    """It waited behind another, or was given to a worker that was killed before it could begin: the next one reads it."""
+    begun: list[str] = []
+    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as pool:
+        given = tasks(tmp_path, "hang", "a", "b")
+        for task in given[:2]:
+            pool.submit(task, partial(begun.append, task.path.read_text()))
+        while not begun:
+            assert pool.poll(0.05) == []
+        kill_worker(pool)
+        answers = [*pool.poll(), *pool.poll()]
+        [worker] = pool._workers
+        os.kill(worker.process.pid or 0, signal.SIGSTOP)
+        pool.submit(given[2], partial(begun.append, "b"))
+        kill_worker(pool)
+        answers += pool.poll()
+    assert [(outcome(answer), answer.is_death) for answer in answers] == [("WorkerDied", True), ("a", False), ("b", False)]
+    assert begun == ["hang", "a", "b"]
+
+
+class Unreadable:
+    """What no worker can take in."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return eval, ("1 / 0",)
+
+
+def test_workers_that_can_begin_nothing_are_not_started_for_ever(tmp_path: Path) -> None:
+    [task] = tasks(tmp_path, "a")
+    with PoolEngine(SETTINGS, act, no_start) as pool, pytest.raises(EngineError, match="as soon as they start"):
+        list(run(pool, [replace(task, trace=Unreadable())]))  # type: ignore[arg-type]
+
+
+def kill_worker(pool: PoolEngine) -> None:
+    """The only one."""
+    [worker] = pool._workers
+    worker.process.kill()
+    worker.process.join()
 
 
 def test_worker_killed_while_idle_is_replaced(tmp_path: Path) -> None:
     first, second = tasks(tmp_path, "a", "b")
     with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as pool:
         assert [outcome(answer) for answer in run(pool, [first])] == ["a"]
-        for worker in pool._workers:
-            worker.process.kill()
-            worker.process.join()
+        kill_worker(pool)
         assert [outcome(answer) for answer in run(pool, [second])] == ["b"]
 
 
@@ -141,9 +193,11 @@ def test_a_worker_that_hangs_is_killed_and_the_rest_goes_on(tmp_path: Path) -> N
     assert "0.8 s" in failure.message and "page_seconds" in failure.remedy
 
 
-def test_a_worker_that_hung_once_is_no_reason_to_reject_a_scan(tmp_path: Path) -> None:
+def test_a_scan_on_which_a_worker_hung_may_be_tried_again(tmp_path: Path) -> None:
     with PoolEngine(replace(SETTINGS, page_seconds=0.8), act, no_start) as pool:
-        assert [outcome(answer) for answer in run(pool, tasks(tmp_path, "hang once"))] == ["hang once"]
+        [late] = run(pool, tasks(tmp_path, "hang once"))
+        assert late.is_death
+        assert [outcome(answer) for answer in run(pool, [late.task])] == ["hang once"]
 
 
 def test_an_answer_that_waited_longer_than_a_page_may_take_is_no_hang(tmp_path: Path) -> None:
@@ -238,6 +292,14 @@ def test_workers_compute_on_one_thread_and_the_parent_is_left_alone(tmp_path: Pa
     assert dict(os.environ) == before
     if hasattr(signal, "pthread_sigmask"):
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="needs Linux")
+def test_workers_are_the_first_to_go_when_memory_runs_out(tmp_path: Path) -> None:
+    with PoolEngine(replace(SETTINGS, workers=1), act, no_start) as pool:
+        list(run(pool, tasks(tmp_path, "a")))
+        scores = [int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (os.getpid(), pool._workers[0].process.pid)]
+    assert scores[0] < scores[1]
 
 
 def test_poll_without_tasks_returns_at_once() -> None:

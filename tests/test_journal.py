@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StateError
 from pipeline.folders import Stamp
-from pipeline.journal import FILE_NAME, TRANSITIONS, Journal, Scan, State
+from pipeline.journal import FILE_NAME, Journal
 from pipeline.records import Box, CellReading, PageResult, ScanEntry, Status
+from pipeline.states import TRANSITIONS, Scan, State
 
 ROOT = Path("/inbox")
 STAMP = Stamp(7, 1_700_000_000_123_456_789)
@@ -103,6 +104,15 @@ def test_only_the_transitions_of_the_table_are_possible(journal: Journal, before
         with pytest.raises(StateError, match=f"from {before} to {after}"):
             enter[after](scan)
         assert journal.named("9B", scan.file) == scan
+
+
+@pytest.mark.parametrize(("content", "deaths"), [("abc", 1), ("another", 0)])
+def test_deaths_are_charged_to_a_content_until_that_is_read(journal: Journal, content: str, deaths: int) -> None:
+    scan = journal.give_back(journal.begin(journal.start(add(journal)), 7), was_deadly=True)
+    assert scan.deaths == 1
+    scan = journal.start(journal.again(scan, ROOT, scan.source, STAMP, content))
+    assert (scan.deaths, scan.begun) == (deaths, None)
+    assert journal.settle(scan, "done").deaths == 0
 
 
 def test_every_state_is_in_the_table() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def number(text: str) -> tuple[int | float, str] | None:
     return value, f"{shape}.{'0' * len(decimals)}" if decimals else shape
 
 
+@lru_cache(maxsize=128)  # the rows of a scan all have the same
 def file_link(path: str) -> str:
     """The address of a file; empty if its path is not absolute, or longer than Excel takes."""
     if not path or not Path(path).is_absolute():

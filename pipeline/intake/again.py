@@ -8,8 +8,9 @@ from pathlib import Path
 from pipeline.folders import shown, stamp_of
 from pipeline.intake.folder import Inbox
 from pipeline.jobs import Readers
-from pipeline.journal import FILE_NAME, Journal, Scan
+from pipeline.journal import FILE_NAME, Journal
 from pipeline.settings import Settings
+from pipeline.states import Scan
 
 
 def ask_again(settings: Settings, names: Iterable[str] = ()) -> tuple[list[Scan], list[str]]:

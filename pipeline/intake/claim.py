@@ -9,7 +9,8 @@ from pathlib import Path
 from pipeline.folders import Stamp, sha256_of, stamp_of
 from pipeline.intake.folder import Inbox
 from pipeline.jobs import free_name
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
+from pipeline.states import Scan
 
 
 def claim(journal: Journal, inbox: Inbox, path: Path, stamp: Stamp, today: date) -> Scan | None:

@@ -25,8 +25,10 @@ _REMOTE = frozenset(
         "beegfs",
         "orangefs",
         "coda",
+        "gfs2",
+        "ocfs2",
     }
-    | {"9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "davfs"}
+    | {"9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "davfs", "fakeowner"}
 )
 
 

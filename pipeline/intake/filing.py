@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from pipeline.files import fsync_folder, write_atomically
 from pipeline.folders import open_regular, rename_below, sha256_of, stamp_of
 from pipeline.intake.folder import DUPLICATES, PROCESSED, REJECTED, Inbox
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
+from pipeline.states import Scan
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -40,22 +41,23 @@ class Inbox:
         """
         return list(walk(self.root, self.ignores, refuse))
 
-    def ignores(self, path: Path) -> bool:
-        """Whether a file or folder of that path is none of our business."""
-        if path.parent == self.root and path.name in RESERVED:
+    def ignores(self, name: str, is_top: bool) -> bool:
+        """Whether a file or folder of that name, at the top of the inbox or below, is none of our business."""
+        if is_top and name in RESERVED:
             return True
-        return is_clutter(path.name) or any(fnmatchcase(path.name.lower(), pattern) for pattern in _UNFINISHED)
+        return is_clutter(name) or any(fnmatchcase(name.lower(), pattern) for pattern in _UNFINISHED)
 
     def is_filed(self, path: Path) -> bool:
         """Whether a path is where originals go."""
         return path.is_relative_to(self.root) and path.relative_to(self.root).parts[0] in RESERVED
 
-    def concerns(self, path: Path) -> bool:
-        """Whether something that happened at that path may be news."""
-        steps = [path, *path.parents]
-        if self.root not in steps:
-            return False
-        return not any(self.ignores(step) for step in steps[: steps.index(self.root)])
+    def concerns(self, path: str) -> bool:
+        """Whether something that happened at that absolute path may be news."""
+        top = str(self.root)
+        if not path.startswith(top + os.sep):
+            return path == top
+        names = path.removeprefix(top + os.sep).split(os.sep)  # noqa: PTH206 - no Path: see folders.walk
+        return not any(self.ignores(name, is_top=depth == 0) for depth, name in enumerate(names))
 
     def place(self, path: Path, today: date) -> Place:
         """Where a file of the inbox belongs."""

@@ -31,18 +31,16 @@ class Hints(FileSystemEventHandler):
         self._inbox = inbox
         self._paths: SimpleQueue[Path | None] = SimpleQueue()  # may be put to from a signal handler, unlike an Event
         self._observer = Observer()
+        self._watched: tuple[int, int] | None = None  # device and number of the folder that events are of
         self.live = not poll
 
     def __enter__(self) -> Self:
         if self.live:
+            logging.getLogger("watchdog.observers.inotify").addFilter(_is_worth_telling)
             # watchdog says so, harmlessly, when folders are made one in the other as fast as we do
             warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
-            try:
-                self._observer.schedule(self, str(self._inbox.root), recursive=True)
-                self._observer.start()
-            except OSError as error:  # the limit of inotify watches, say
-                logger.warning("No file system events (%s): polling instead", error.strerror or error)
-                self.live = False
+            self._observer.start()
+            self.renew()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -50,14 +48,31 @@ class Hints(FileSystemEventHandler):
             self._observer.stop()
             self._observer.join()
 
+    def renew(self) -> None:
+        """Have events of the folder that is at the inbox's path now: it may have been made anew, or another mounted there."""
+        try:
+            status = self._inbox.root.stat()
+        except OSError:
+            return  # a share that is away
+        there = status.st_dev, status.st_ino
+        if not self.live or (there == self._watched and all(emitter.is_alive() for emitter in self._observer.emitters)):
+            return
+        try:
+            self._observer.unschedule_all()
+            self._observer.schedule(self, str(self._inbox.root), recursive=True)
+            self._watched = there
+        except OSError as error:  # the limit of inotify watches, say
+            logger.warning("No file system events (%s): polling instead", error.strerror or error)
+            self.live = False
+
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its thread."""
         if event.event_type not in _NEWS:
             return
         for name in (event.src_path, event.dest_path):
-            path = Path(os.fsdecode(name))
-            if name and self._inbox.concerns(path):
-                self._paths.put(path)
+            path = os.fsdecode(name)
+            if path and self._inbox.concerns(path):
+                self._paths.put(Path(path))
 
     def wake(self) -> None:
         """End a wait; may be called from a signal handler."""
@@ -72,3 +87,8 @@ class Hints(FileSystemEventHandler):
                 hints.add(self._paths.get_nowait())
         except Empty:
             return hints
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Not that there was one more event when nobody was to hear of it any more."""
+    return "thread is inactive" not in record.getMessage()

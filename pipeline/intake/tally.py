@@ -6,8 +6,9 @@ import time
 from collections import Counter, defaultdict
 
 from pipeline.jobs import Failed, Summary
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
 from pipeline.records import Outcome, Written
+from pipeline.states import Scan
 
 _FAILURES_TOLD = 1000  # of a job; a watcher runs for months
 

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from pipeline.engine import Engine
-from pipeline.errors import FormError, OutputError, PipelineError, SettingsError, StateUnavailable, WorkerDied
+from pipeline.errors import FormError, OutputError, PipelineError, SettingsError, StateUnavailable
 from pipeline.files import natural_key
 from pipeline.folders import Stamp, shown, stamp_of
 from pipeline.intake.backoff import Backoff
@@ -23,8 +23,10 @@ from pipeline.intake.pulse import Pulse
 from pipeline.intake.stability import Stability
 from pipeline.intake.tally import Tally
 from pipeline.jobs import Desk, Writer, export, write_spreadsheets
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
+from pipeline.records import Written
 from pipeline.settings import Settings
+from pipeline.states import Scan
 from pipeline.worker import Answer
 
 logger = logging.getLogger(__name__)
@@ -32,11 +34,8 @@ logger = logging.getLogger(__name__)
 HOLDER = "watch"  # whose leases are on the scans in hand; there is one watcher a state folder
 _LONGEST_WAIT = 0.5  # seconds; a signal is noticed that soon on systems where it does not end a wait
 _ENGINE_WAIT = 0.1  # seconds for answers, before the folder gets its turn again
+_WRITE_PATIENCE = 10.0  # seconds for `run` or `accept` to write spreadsheets; then ours are written later
 _FOLLOWED = 900.0  # seconds that an original is looked after when it has been filed: a scanner may still write to it
-#: Ends of the whole program with one scan alone in its hands, until that is rejected. Many, for the scan may have no part in
-#: it, as when a program that is killed all the time never gets as far as to start a worker: such scans are read last, so that
-#: trying them once more keeps no other waiting.
-_MOST_CRASHES = 30
 
 
 class Watcher:
@@ -63,7 +62,7 @@ class Watcher:
         self._backoff = Backoff()
         self._ready: deque[tuple[Path, Stamp]] = deque()
         self._answers: deque[tuple[Scan, Answer]] = deque()  # not in the journal yet
-        self._suspects: set[Path] = set()  # were in hand when the program ended without a word; read one at a time
+        self._suspects: set[Path] = set()  # being read when a worker or the program died; read one at a time
         self._written_to: set[Path] = set()  # originals that have changed since they were filed
         self._refused: dict[Path, str] = {}  # what is in the inbox and is never opened, and why
         self._has_recovered = False
@@ -137,15 +136,14 @@ class Watcher:
         """Take up what an earlier watcher left when it ended."""
         with self._journal.transaction():
             held = self._journal.scans(self._inbox.root, "reading", holder=HOLDER)
-            for scan in held:
-                back = self._journal.give_back(scan, crashed=len(held) == 1)
-                if back.crashes >= _MOST_CRASHES:
-                    error = WorkerDied(f"The whole program ended {back.crashes} times while it read this scan alone")
-                    self._tally.note(self._journal.settle(back, "failed", str(error)))
+            begun = self._desk.take_back(held)
             for scan in self._journal.scans(self._inbox.root, "waiting"):
                 if stamp_of(scan.source) is None:
                     self._journal.forget(scan)
-        self._suspects = {scan.source for scan in held}
+        self._suspects = {scan.source for scan in begun if scan.state == "waiting"}
+        for scan in begun:
+            if scan.state == "settled":
+                self._note(scan)
         for job in self._journal.stale(self._inbox.root):
             self._burst.note(job, time.monotonic())
         self._has_recovered = True
@@ -209,6 +207,7 @@ class Watcher:
 
     def _sweep(self) -> None:
         """Look after what events say nothing of."""
+        self._hints.renew()
         self._file_rest()
         filed = self._journal.filed_since(self._inbox.root, time.time() - _FOLLOWED)
         self._written_to = {source for source, stamp in filed if stamp_of(source) not in (None, stamp)}
@@ -244,7 +243,7 @@ class Watcher:
                 self._take(path, stamp)
             self._ready.popleft()  # only now: the journal may be out of order
             if is_suspect and self._desk.busy:
-                break  # alone: if the program ends now, it is clear what ended it
+                break  # with none that was there before: if the program ends now, it is clear what ended it
         self._ready.extend(later)
 
     def _take(self, path: Path, stamp: Stamp) -> None:
@@ -296,9 +295,14 @@ class Watcher:
             elif answer.result.failure:
                 self._put_off(scan.source, f"{scan.file}: {answer.result.failure.message}")
             return None
-        settled = self._desk.commit(scan, answer)
+        scan = self._desk.commit(scan, answer)
+        if scan.state == "waiting":
+            logger.warning("%s: a process died of it; to be read once more, after the others", scan.file, extra=_about(scan))
+            self._suspects.add(scan.source)
+            self._ready.append((scan.source, scan.stamp))
+            return None
         self._written_to.discard(scan.source)
-        return settled
+        return scan
 
     def _look_again_at(self, path: Path) -> None:
         self._stability.forget(path)
@@ -341,7 +345,7 @@ class Watcher:
         for job in jobs:
             start = time.monotonic()
             try:
-                written = write_spreadsheets(self._journal, job, self._settings, self._writer)
+                written = self._spreadsheets_of(job)
             except (OutputError, SettingsError) as error:
                 errors.append(error)
                 pause = self._backoff.failed(("write", job), str(error), time.monotonic())
@@ -353,6 +357,16 @@ class Watcher:
                 self._burst.written(job, time.monotonic() - start)
                 logger.info("Wrote %s", written.workbook, extra={"job": job})
         return errors
+
+    def _spreadsheets_of(self, job: str) -> Written:
+        try:
+            return write_spreadsheets(self._journal, job, self._settings, self._writer, _WRITE_PATIENCE)
+        except PipelineError:
+            raise
+        except Exception as error:  # it would end the program, and then again at each start, whatever else there is to do
+            logger.exception("The spreadsheets of %s can't be written", job)
+            message = f"The spreadsheets of {job} can't be written: an error inside pipeline: {type(error).__name__}: {error}"
+            raise OutputError(message, "Please report it.") from error
 
 
 def _about(scan: Scan) -> dict[str, object]:

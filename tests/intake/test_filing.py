@@ -16,8 +16,9 @@ from pipeline.intake import filing
 from pipeline.intake.claim import claim
 from pipeline.intake.filing import file_away
 from pipeline.intake.folder import Inbox
-from pipeline.journal import Journal, Scan
+from pipeline.journal import Journal
 from pipeline.records import Outcome
+from pipeline.states import Scan
 from tests.scanning import tree
 
 TODAY = date(2026, 3, 4)

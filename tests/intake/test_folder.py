@@ -41,7 +41,7 @@ def test_what_is_taken(tmp_path: Path, names: tuple[str, ...], taken: bool) -> N
         path = inbox.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-        assert inbox.concerns(path) is taken
+        assert inbox.concerns(str(path)) is taken
     assert {path.relative_to(inbox.root).as_posix() for path, _ in inbox.files()} == (set(names) if taken else set())
 
 
@@ -58,7 +58,7 @@ def test_links_and_devices_are_not_taken(tmp_path: Path) -> None:
     assert inbox.files(lambda path, why: refused.update({path.name: why})) == []
     link = "a symbolic link"
     assert refused == {"link.png": link, "dangling.png": link, "folder": link, "fifo.png": "not a file"}
-    assert not inbox.concerns(tmp_path / "outside" / "secret.png")
+    assert not inbox.concerns(str(tmp_path / "outside" / "secret.png"))
 
 
 @pytest.mark.parametrize(

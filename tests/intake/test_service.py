@@ -8,29 +8,23 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipeline import chain
-from pipeline.engine import PoolEngine, SerialEngine
+from pipeline.engine import SerialEngine
 from pipeline.errors import SettingsError, StateError, UsageError
 from pipeline.intake import ask_again, ask_anew, watch
 from pipeline.intake.folder import Inbox
 from pipeline.intake.service import INBOX_LOCK, check_folders
-from pipeline.intake.watcher import _MOST_CRASHES, HOLDER
+from pipeline.intake.watcher import HOLDER
 from pipeline.journal import Journal
 from pipeline.lock import is_held, only_one
-from pipeline.records import CleanPage, Edit, TabledPage
+from pipeline.records import Edit
 from pipeline.settings import Settings, load_settings
-from pipeline.stages.kit import Kit
-from pipeline.stages.printedtable import find_all_tables
-from pipeline.worker import Answer, Task, Tell, read_task
 from tests.intake.test_watcher import once, start
 from tests.intake.watching import until, watching
-from tests.scanning import no_start, pool, read_text, rows, serial, tree, write_plainly
-from tests.stages.scanfiles import drawing, encode, tiff
+from tests.scanning import no_start, read_text, rows, serial, tree, write_plainly
 
 SETTLE = 0.05
 
@@ -117,7 +111,7 @@ def test_pages_that_a_scanner_writes_after_the_file_was_taken_are_read_too(setti
     assert tree(settings.inbox) == {"processed/9B/a.png": "page 1\npage 2\n"}
 
 
-# --- crashes ------------------------------------------------------------------------------------------------------------------
+# --- leases -------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_ends_with_its_holder_and_no_sooner(settings: Settings) -> None:
@@ -137,66 +131,6 @@ def test_a_lease_ends_with_its_holder_and_no_sooner(settings: Settings) -> None:
         states = {scan.file: scan.state for scan in journal.scans(root, "reading", "filed")}
     assert states == {"9B/a.png": "filed", "9B/b.png": "reading"}
     assert (root / "9B" / "b.png").exists()
-
-
-def read_with_a_stage_that_hangs(task: Task, tell: Tell) -> Answer:
-    """The real chain, in which one stage never ends with the second page of a scan."""
-
-    def table(page: CleanPage, kit: Kit) -> TabledPage:
-        if page.page.number == 2:
-            time.sleep(3600)
-        return find_all_tables(page, kit)
-
-    chain.CHAIN = tuple(replace(stage, run=table) if stage.name == "table" else stage for stage in chain.CHAIN)
-    return read_task(task, tell)
-
-
-@pytest.mark.slow
-def test_a_scan_on_which_a_stage_hangs_is_rejected_and_the_others_are_read(settings: Settings) -> None:
-    drop(settings, "a.png", "").write_bytes(encode(".png", drawing()))
-    drop(settings, "b.tif", "").write_bytes(tiff([drawing()] * 3))
-    drop(settings, "c.png", "").write_bytes(encode(".png", drawing()[::-1]))
-    hanging = partial(PoolEngine, work=read_with_a_stage_that_hangs)
-    [summary] = once(replace(settings, page_seconds=4.0), make_engine=hanging)
-    assert (summary.read, len(summary.failed)) == (2, 1)
-    rejected = settings.inbox / "rejected" / "9B"
-    assert sorted(path.name for path in rejected.iterdir()) == ["b.tif", "b.tif.txt"]
-    assert "longer than 4 s" in (rejected / "b.tif.txt").read_text()
-    assert sorted(path.name for path in (settings.inbox / "processed" / "9B").iterdir()) == ["a.png", "c.png"]
-
-
-def test_a_scan_that_ends_the_whole_program_is_rejected_in_the_end_and_the_others_are_read(settings: Settings) -> None:
-    path = drop(settings, "a.png", "deadly")
-
-    class Killed(BaseException):
-        """As by kill -9: nothing is put in order."""
-
-    def deadly(task: Task, tell: Tell) -> Answer:
-        if task.path.read_text() == "deadly":
-            raise Killed
-        return read_text(task, tell)
-
-    ends = 0
-    while path.exists():
-        drop(settings, f"{ends}.png", str(ends))
-        try:
-            once(settings, make_engine=lambda settings: SerialEngine(settings, deadly, no_start))
-        except Killed:
-            ends += 1
-            assert ends <= 2 * _MOST_CRASHES
-    assert ends >= _MOST_CRASHES
-    found = tree(settings.inbox)
-    assert "whole program ended" in found.pop("rejected/9B/a.png.txt")
-    assert found.pop("rejected/9B/a.png") == "deadly"
-    assert set(found) == {f"processed/9B/{number}.png" for number in range(ends + 1)}
-
-
-def test_a_scan_that_kills_its_worker_is_poison_and_the_others_are_read(settings: Settings) -> None:
-    for number in range(6):
-        drop(settings, f"{number}.png", "die" if number == 2 else f"{number}")
-    [summary] = once(settings, make_engine=pool)
-    assert ([failed.file for failed in summary.failed], summary.read) == (["9B/2.png"], 5)
-    assert "killed, twice" in tree(settings.inbox)["rejected/9B/2.png.txt"]
 
 
 def test_scans_that_take_too_long_are_left_for_the_next_start(settings: Settings, tmp_path: Path) -> None:

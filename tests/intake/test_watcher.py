@@ -211,12 +211,14 @@ if __name__ == "__main__":
 def start(
     settings: Settings, folder: Path, engine: str = "serial", once: bool = False, leave: float = 60.0
 ) -> subprocess.Popen[str]:
-    """A watcher in a process of its own."""
+    """A watcher in a process and a session of its own."""
     script = folder / "watching.py"  # a file, for a pool's workers import it too
     folders = {"inbox": str(settings.inbox), "outbox": str(settings.outbox)}
     script.write_text(SCRIPT.format(**folders, engine=engine, once=once, leave=leave))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     return process

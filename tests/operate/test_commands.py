@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline import cli, intake
+from pipeline.intake.service import STATE_LOCK
+from pipeline.journal import Journal
+from pipeline.lock import only_one
 from pipeline.logs import JsonLines, TextLines
 from pipeline.operate import doctor
 from pipeline.operate.doctor import examine
@@ -52,6 +57,28 @@ def test_status_of_nothing() -> None:
     found = told()
     assert (found["watcher"], found["waiting"], found["done"], found["last_error"]) == ("", 0, 0, None)
     assert not Path("outbox").exists()  # looking changes nothing
+
+
+@pytest.mark.skipif(os.name == "nt" or (os.geteuid() == 0 and not shutil.which("setpriv")), reason="needs setpriv")
+def test_who_may_only_look_is_told_how_things_stand() -> None:
+    """While a watcher is at work; its journal and its lock are another user's."""
+    watched(a_png="1\n2")
+    state = Path("outbox/.pipeline")
+    without_might = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with only_one(state / STATE_LOCK, "A watcher"), Journal(state) as journal:
+        assert journal.named("9B", "9B/a.png") is not None
+        paths = [*state.iterdir(), state]
+        for path in paths:
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        try:
+            command = [*without_might, sys.executable, "-m", "pipeline", "status", "--json"]
+            result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        finally:
+            for path in reversed(paths):
+                path.chmod(0o755)
+    assert result.returncode == 0, result.stderr
+    assert (json.loads(result.stdout)["watcher"], json.loads(result.stdout)["done"]) == (str(os.getpid()), 1)
 
 
 def test_status_tells_how_things_stand() -> None:
