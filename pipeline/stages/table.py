@@ -22,7 +22,7 @@ from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_ruli
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rests import without_rests
-from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, transposed
+from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, transposed
 from pipeline.stages.unruled import unruled_grid
 
 
@@ -259,7 +259,7 @@ def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[
             x0,
         ),
     ):
-        rulings = [r.moved(along, across) for r in find_pale_rulings(image, shade, character, page.stroke_width)[0]]
+        rulings = [r.moved(along, across) for r in find_long_pale_rulings(image, shade, character, page.stroke_width)]
         whole = [r for r in rulings if r.inked > _ALL_ALONG * extent]
         unknown = [r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character]
         everywhere = transposed(page.grey) if unknown and found else page.grey
