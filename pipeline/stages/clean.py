@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.fiducials import may_show_corners
-from pipeline.records import CleanPage, Floats, Image, Matrix, Page
+from pipeline.records import CleanPage, Floats, Image, Page
 from pipeline.stages.kit import Kit
 from pipeline.stages.paper import Outline, sheet_outline
 from pipeline.stages.printed import find_printed, flattening, without_marks
@@ -39,12 +39,12 @@ def clean(page: Page, kit: Kit) -> CleanPage:
     scale = min(scale, 3.0)
     sketch = sketch_of(grey)
     printed = find_printed(grey) if may_show_corners(sketch) else None
-    outline = None
+    sheet = None if printed else sheet_outline(page.image)
+    outline = np.array([(1, 1), (width - 2, 1), (width - 2, height - 2), (1, height - 2)], float) if sheet is None else sheet
     if printed:
         to_page, size, scale = flattening(printed, _SHORTEST, _LONGEST)
     else:
-        outline = sheet_outline(page.image)
-        to_page, size = rectification(grey.shape, sketch, scale, outline)
+        to_page, size = rectification(grey.shape, sketch, scale, sheet)
     if scale < 1:  # area-average first: warping alone would skip pixels
         target = (max(1, round(width * scale)), max(1, round(height * scale)))
         source = cv2.resize(grey, target, interpolation=cv2.INTER_AREA)
@@ -59,11 +59,10 @@ def clean(page: Page, kit: Kit) -> CleanPage:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=255,
     )
-    even = even_light(warped.astype(np.uint8, copy=False))
+    shown = cv2.perspectiveTransform(outline[None], np.linalg.inv(to_page))[0]
+    even = _cut_out(even_light(warped.astype(np.uint8, copy=False), shown), shown)
     if printed:
         even = without_marks(even, printed)
-    if outline is not None:
-        even = _without_desk(even, outline, to_page)
     ink = binarise(even)
     depth, middles = _middles(ink)
     if is_blurred(even, _width(depth)):
@@ -195,19 +194,28 @@ def _width(depth: Floats) -> float:
     return max(1.0, 2 * float(np.median(depth)) - 0.5) if depth.size else 1.0
 
 
-def even_light(grey: Image) -> Image:
-    """Divides by the paper's own brightness, so that shadows and yellowing go and paper is white."""
+def even_light(grey: Image, shown: Outline | None = None) -> Image:
+    """Divides by the paper's own brightness, so that shadows and yellowing go and paper is white.
+
+    What lies beyond what is `shown`, a convex outline, has no part in the brightness of the paper beside it.
+    """
     size = (max(1, grey.shape[1] // 8), max(1, grey.shape[0] // 8))
     small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     reach = max(3, round(max(small.shape) / 40)) | 1
-    paper = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    paper = np.maximum(cv2.GaussianBlur(paper, (0, 0), reach / 2), 1)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    part: Image = np.full(small.shape, 255, np.uint8)
+    if shown is not None:
+        whole = cv2.fillConvexPoly(np.zeros(small.shape, np.uint8), (shown / 8 - 0.5).round().astype(np.int32), 255)
+        part = cv2.erode(whole, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
+    paper = cv2.morphologyEx(cv2.bitwise_and(small, part), cv2.MORPH_CLOSE, ellipse)
+    paper = cv2.GaussianBlur(cv2.bitwise_and(paper, part), (0, 0), reach / 2, borderType=cv2.BORDER_REFLECT)
+    weight = cv2.GaussianBlur(part, (0, 0), reach / 2, borderType=cv2.BORDER_REFLECT)
+    paper = np.maximum(cv2.divide(paper, np.maximum(weight, 1), scale=255), 1)
     paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return cv2.divide(grey, paper, scale=250).astype(np.uint8, copy=False)
 
 
-def _without_desk(even: Image, outline: Outline, to_page: Matrix) -> Image:
-    """The clean image with paper where the page shows what is around the sheet."""
-    placed = cv2.perspectiveTransform(outline[None], np.linalg.inv(to_page))[0]
-    desk = cv2.fillConvexPoly(np.full(even.shape, 255, np.uint8), placed.round().astype(np.int32), 0)
-    return cv2.max(even, desk).astype(np.uint8, copy=False)
+def _cut_out(even: Image, shown: Outline) -> Image:
+    """The clean image with paper where the page shows nothing, or what is around the sheet."""
+    nothing = cv2.fillConvexPoly(np.full(even.shape, 255, np.uint8), shown.round().astype(np.int32), 0)
+    return cv2.max(even, nothing).astype(np.uint8, copy=False)
