@@ -22,6 +22,8 @@ _WITHIN, _MOST = 1.2, 0.8
 #: So many lines that run all the way tell the pitch of rows, which are so many characters high at least. Nothing parts what is
 #: less than so many pitches high, and no row begins so far, in pitches, from where one should.
 _LEAST_WHOLE, _LOWEST, _ONE_ROW, _OFF_PITCH = 4, 0.8, 1.4, 0.3
+#: A line below a heading goes over so many columns or more, and ends so many character heights from their rulings.
+_OVER, _AT_RULING = 2, 0.6
 #: The two of a double line are so many character heights, and so many pitches, apart at most.
 _DOUBLE = 0.6, 0.3
 #: A crease goes on for so many character heights beyond a table on both sides; few lines of a table are creases.
@@ -90,6 +92,7 @@ def grid_of(
         return None
     rows = _closed(rows, _but_for(upright, folds_upright), columns[len(columns) // 2], character)
     columns = _closed(columns, _but_for(level, folds_level), rows[len(rows) // 2], character)
+    rows = _with_heading(rows, columns, level, character)
     x, y = _crossings(rows, columns)
     if (np.diff(x, axis=1) <= 0).any() or (np.diff(y, axis=0) <= 0).any():
         return None  # lines that cross their own kind rule no table
@@ -100,6 +103,32 @@ def grid_of(
     return Grid(
         np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
     )
+
+
+def _with_heading(rows: list[_Separator], columns: list[_Separator], level: list[Ruling], character: float) -> list[_Separator]:
+    """The rows, and one more for a line in the first of them that parts a heading over several columns from theirs.
+
+    It runs from one column's ruling to another's, and may be too short to part the rows of a whole table.
+    """
+    if len(rows) < 3:
+        return rows
+    above, below = rows[0], rows[1]
+    found = []
+    for ruling in level:
+        ends = np.array([ruling.start, ruling.stop])
+        y = ruling.at(ends)
+        if (np.minimum(y - above.at(ends), below.at(ends) - y) < _LOWEST * character).any():
+            continue
+        places = np.array([column.at(y) for column in columns])  # (columns, ends)
+        nearest = np.abs(places - ends).argmin(axis=0)
+        if nearest[1] - nearest[0] >= _OVER and (np.abs(places[nearest, [0, 1]] - ends) < _AT_RULING * character).all():
+            found.append(ruling)
+    if not found:
+        return rows
+    longest = max(found, key=lambda r: r.length)
+    offset = longest.across - above.reference.at(longest.along)
+    line = _Separator(above.reference, longest.along, _smooth(offset), float(np.median(offset)), (longest,))
+    return [above, line, *rows[1:]]
 
 
 def _crossings(rows: list[_Separator], columns: list[_Separator]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
