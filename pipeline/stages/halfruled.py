@@ -86,7 +86,7 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
             share[round(top) : round(bottom) + 1] = 0
     for y in strip.rows.round().astype(int):
         share[max(0, y - clear) : y + clear + 1] = 0
-    for y in _undrawn(grid, strip):
+    for y in _creases(grid, strip, character):
         share[max(0, y - round(strip.character / 2)) : y + round(strip.character / 2) + 1] = 0
     lost: list[float] = []
     while share.max() > _LOST:
@@ -107,10 +107,11 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
     )
 
 
-def _undrawn(grid: Grid, strip: Straight) -> list[int]:
-    """Where in the strip there are rulings that the grid has taken for none of its own: creases."""
-    rows = grid.vertices[..., 1].mean(axis=1)
-    at = np.array([float(ruling.across.mean()) for ruling in grid.level])
+def _creases(grid: Grid, strip: Straight, character: float) -> list[int]:
+    """Where in the strip there are lines that go on beyond the grid, which it has taken for none of its own."""
+    rows, sides = grid.vertices[..., 1].mean(axis=1), grid.vertices[..., 0]
+    low, high = float(sides.min()) - character, float(sides.max()) + character
+    at = np.array([float(r.across.mean()) for r in grid.level if r.start < low or r.stop > high])
     within = at[(at > rows[0]) & (at < rows[-1])]
     return [round(y) for y in np.interp(within, rows, strip.rows).tolist()]
 
