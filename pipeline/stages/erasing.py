@@ -29,18 +29,26 @@ def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stro
 
     With `grey`, the page's brightness, strokes that run along a paler ruling stay as well.
     """
-    bands = [_bands(ink.shape, level), _bands(ink.shape[::-1], upright).T]
+    bands = [_bands(ink.shape, level), transposed(_bands(ink.shape[::-1], upright))]
     # where two rulings meet, the one would be taken for a stroke across the other
     wide = [cv2.dilate(band, np.ones((3, 3), np.uint8)) for band in bands]
     rest = [cv2.bitwise_and(ink, cv2.bitwise_not(band)).astype(np.uint8, copy=False) for band in wide]
-    erased = cv2.bitwise_and(wide[0], wide[1]) > 0
-    dark = None if grey is None else 255 - grey
-    written = cv2.bitwise_and(rest[0], rest[1]) > 0
-    pen = 0.0 if dark is None or not written.any() else float(np.median(dark[written]))
-    erased |= _bare(rest[1], level, stroke, dark, pen) > 0
+    erased = cv2.bitwise_and(wide[0], wide[1])
+    dark = None if grey is None else cv2.bitwise_not(grey).astype(np.uint8, copy=False)
+    pen = 0.0 if dark is None else _median(dark, cv2.bitwise_and(rest[0], rest[1]).astype(np.uint8, copy=False))
     turned = None if dark is None else transposed(dark)
-    erased |= _bare(transposed(rest[0]), upright, stroke, turned, pen).T > 0
-    return np.where(erased, 0, ink).astype(np.uint8)
+    for bare in (
+        _bare(rest[1], level, stroke, dark, pen),
+        transposed(_bare(transposed(rest[0]), upright, stroke, turned, pen)),
+    ):
+        erased = cv2.bitwise_or(erased, bare)
+    return cv2.bitwise_and(ink, cv2.bitwise_not(erased)).astype(np.uint8, copy=False)
+
+
+def _median(image: Image, mask: Image) -> float:
+    """The median of an image where the mask is not 0; 0 if it is so nowhere."""
+    counts = np.cumsum(cv2.calcHist([image], [0], mask, [256], [0, 256]).ravel())
+    return float(np.searchsorted(counts, counts[-1] / 2)) if counts[-1] else 0.0
 
 
 def within_edges(ink: Image, edges: list[Ruling]) -> Image:
@@ -58,11 +66,19 @@ def within_edges(ink: Image, edges: list[Ruling]) -> Image:
 def without_edges(ink: Image, row_height: float) -> Image:
     """The ink without what is taller than some rows and narrower than a digit: an edge of the paper, the rest of a ruling."""
     tall = max(1, round(_TALL * row_height / _PIECES))
-    if not cv2.erode(ink, np.ones((tall, 1), np.uint8)).any():
+    narrow = _NARROW * row_height
+    straight = np.flatnonzero(cv2.erode(ink, np.ones((tall, 1), np.uint8)).any(axis=0))
+    if not straight.size:
         return ink  # not even a piece of a straight line is so long
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8, ltype=cv2.CV_32S)
-    edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < _NARROW * row_height)
-    return np.where(edges[labels], 0, ink).astype(np.uint8) if edges[1:].any() else ink
+    out = ink.copy()
+    # what is narrow lies within a strip about its straight piece, and what touches the strip's sides is not narrow
+    for piece in np.split(straight, np.flatnonzero(np.diff(straight) > 2 * narrow) + 1):
+        strip = out[:, max(0, int(piece[0] - narrow) - 1) : int(piece[-1] + narrow) + 2]
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(strip, connectivity=8, ltype=cv2.CV_32S)
+        edges = (stats[:, cv2.CC_STAT_HEIGHT] > _TALL * row_height) & (stats[:, cv2.CC_STAT_WIDTH] < narrow)
+        if edges[1:].any():
+            strip[edges[labels]] = 0
+    return out
 
 
 def _bands(shape: tuple[int, ...], rulings: list[Ruling]) -> Image:
@@ -84,10 +100,10 @@ def _bare(ink: Image, rulings: list[Ruling], stroke: float, dark: Image | None =
         half = half_thickness(ruling)
         reach = half + max(3, round(stroke))
         place = places(ink.shape, ruling, reach)
-        strip = (ink[place] > 0).astype(np.int64)
-        above = np.cumprod(strip[: reach - half][::-1], axis=0)
-        below = np.cumprod(strip[reach + half + 1 :], axis=0)
-        run = strip[reach - half : reach + half + 1].sum(axis=0) + above.sum(axis=0) + below.sum(axis=0)
+        strip = (ink[place] > 0).view(np.uint8)
+        above = np.minimum.accumulate(strip[: reach - half][::-1], axis=0)
+        below = np.minimum.accumulate(strip[reach + half + 1 :], axis=0)
+        run = sum(np.count_nonzero(part, axis=0) for part in (strip[reach - half : reach + half + 1], above, below))
         bare = run < ruling.thickness + max(1.5, 0.45 * stroke)
         if dark is not None:
             bare &= ~_under_pen(
@@ -99,7 +115,7 @@ def _bare(ink: Image, rulings: list[Ruling], stroke: float, dark: Image | None =
     return out
 
 
-def _under_pen(dark: Image, inked: NDArray[np.int64], pen: float, stroke: float) -> NDArray[np.bool_]:
+def _under_pen(dark: Image, inked: NDArray[np.uint8], pen: float, stroke: float) -> NDArray[np.bool_]:
     """Where along a ruling, of which (across, along) is given, the ink is the pen's, if the ruling is paler."""
     darkest = np.where(inked > 0, dark, 0).max(axis=0)
     own = float(np.quantile(darkest[darkest > 0], _OWN)) if darkest.any() else pen

@@ -22,6 +22,8 @@ _WITHIN, _MOST = 1.2, 0.8
 #: So many lines that run all the way tell the pitch of rows, which are so many characters high at least. Nothing parts what is
 #: less than so many pitches high, and no row begins so far, in pitches, from where one should.
 _LEAST_WHOLE, _LOWEST, _ONE_ROW, _OFF_PITCH = 4, 0.8, 1.4, 0.3
+#: A line below a heading goes over so many columns or more, and ends so many character heights from their rulings.
+_OVER, _AT_RULING = 2, 0.6
 #: The two of a double line are so many character heights, and so many pitches, apart at most.
 _DOUBLE = 0.6, 0.3
 #: A crease goes on for so many character heights beyond a table on both sides; few lines of a table are creases.
@@ -90,15 +92,8 @@ def grid_of(
         return None
     rows = _closed(rows, _but_for(upright, folds_upright), columns[len(columns) // 2], character)
     columns = _closed(columns, _but_for(level, folds_level), rows[len(rows) // 2], character)
-    x = np.empty((len(rows), len(columns)))
-    y = np.empty_like(x)
-    for j, column in enumerate(columns):
-        for i, row in enumerate(rows):
-            px = float(column.at(row.level + float(row.reference.at(row.reference.start))))
-            for _ in range(4):  # each line is nearly straight, so this settles at once
-                py = float(row.at(px))
-                px = float(column.at(py))
-            x[i, j], y[i, j] = px, py
+    rows = _with_heading(rows, columns, level, character)
+    x, y = _crossings(rows, columns)
     if (np.diff(x, axis=1) <= 0).any() or (np.diff(y, axis=0) <= 0).any():
         return None  # lines that cross their own kind rule no table
     undrawn_rows = frozenset(i for i, row in enumerate(rows) if not row.rulings)
@@ -108,6 +103,42 @@ def grid_of(
     return Grid(
         np.stack([x, y], axis=2), undrawn_rows, undrawn_columns, drawn_level, drawn_upright, (least_level, least_upright)
     )
+
+
+def _with_heading(rows: list[_Separator], columns: list[_Separator], level: list[Ruling], character: float) -> list[_Separator]:
+    """The rows, and one more for a line in the first of them that parts a heading over several columns from theirs.
+
+    It runs from one column's ruling to another's, and may be too short to part the rows of a whole table.
+    """
+    if len(rows) < 3:
+        return rows
+    above, below = rows[0], rows[1]
+    found = []
+    for ruling in level:
+        ends = np.array([ruling.start, ruling.stop])
+        y = ruling.at(ends)
+        if (np.minimum(y - above.at(ends), below.at(ends) - y) < _LOWEST * character).any():
+            continue
+        places = np.array([column.at(y) for column in columns])  # (columns, ends)
+        nearest = np.abs(places - ends).argmin(axis=0)
+        if nearest[1] - nearest[0] >= _OVER and (np.abs(places[nearest, [0, 1]] - ends) < _AT_RULING * character).all():
+            found.append(ruling)
+    if not found:
+        return rows
+    longest = max(found, key=lambda r: r.length)
+    offset = longest.across - above.reference.at(longest.along)
+    line = _Separator(above.reference, longest.along, _smooth(offset), float(np.median(offset)), (longest,))
+    return [above, line, *rows[1:]]
+
+
+def _crossings(rows: list[_Separator], columns: list[_Separator]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where each row's line meets each column's: x and y, (rows, columns)."""
+    y = np.array([row.level + float(row.reference.at(row.reference.start)) for row in rows])[:, None]
+    y = np.broadcast_to(y, (len(rows), len(columns)))
+    for _ in range(4):  # each line is nearly straight, so this settles at once
+        x = np.stack([column.at(y[:, j]) for j, column in enumerate(columns)], axis=1)
+        y = np.stack([row.at(x[i]) for i, row in enumerate(rows)], axis=0)
+    return np.stack([column.at(y[:, j]) for j, column in enumerate(columns)], axis=1), y
 
 
 def _with_open_sides(column: _Separator, rows: list[_Separator], character: float) -> list[_Separator]:
@@ -130,7 +161,7 @@ def _reaching(rows: list[_Separator], columns: list[_Separator], character: floa
 
     And those of them that begin at a ruling: what fills the room before a number is no part of it.
     """
-    ends = [_ends_within(row, columns, character) for row in rows]
+    ends = _ends_within(rows, columns, character)
     kept = [row for row, within in zip(rows, ends, strict=True) if not any(within)]
     return kept, [r for row, within in zip(rows, ends, strict=True) if any(within) and not all(within) for r in row.rulings]
 
@@ -170,7 +201,7 @@ def _even(rows: list[_Separator], columns: list[_Separator], character: float) -
 
     And those of them that begin at a ruling. Where the others are two rows apart the line in the middle is a worn ruling.
     """
-    ends = [_ends_within(row, columns, character) for row in rows]
+    ends = _ends_within(rows, columns, character)
     whole = [row for row, within in zip(rows, ends, strict=True) if not any(within)]
     if len(whole) == len(rows) or len(whole) < _LEAST_WHOLE:
         return rows, []
@@ -190,16 +221,16 @@ def _even(rows: list[_Separator], columns: list[_Separator], character: float) -
     return kept, loose
 
 
-def _ends_within(row: _Separator, columns: list[_Separator], character: float) -> tuple[bool, bool]:
-    """Whether a line between rows starts, and stops, away from all columns' rulings; never if it runs most of the way."""
-    start, stop = min(r.start for r in row.rulings), max(r.stop for r in row.rulings)
-    places = [np.array([float(c.at(float(row.at(x)))) for c in columns]) for x in (start, stop)]
-    if stop - start > _MOST * (places[0][-1] - places[0][0]):
-        return False, False
-    first, last = (
-        bool(p[0] < x < p[-1] and np.abs(p - x).min() > _WITHIN * character) for p, x in zip(places, (start, stop), strict=True)
-    )
-    return first, last
+def _ends_within(rows: list[_Separator], columns: list[_Separator], character: float) -> list[tuple[bool, bool]]:
+    """Whether each line between rows starts, and stops, away from all columns' rulings; never if it runs most of the way."""
+    ends = np.array([(min(r.start for r in row.rulings), max(r.stop for r in row.rulings)) for row in rows])
+    across = np.array([row.at(at) for row, at in zip(rows, ends, strict=True)])
+    places = np.stack([column.at(across.ravel()).reshape(across.shape) for column in columns], axis=2)
+    is_long = ends[:, 1] - ends[:, 0] > _MOST * (places[:, 0, -1] - places[:, 0, 0])
+    is_inside = (places[..., 0] < ends) & (ends < places[..., -1])
+    is_away = np.abs(places - ends[..., None]).min(axis=2) > _WITHIN * character
+    within = is_inside & is_away & ~is_long[:, None]
+    return [(bool(first), bool(last)) for first, last in within]
 
 
 def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:

@@ -86,6 +86,8 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
             share[round(top) : round(bottom) + 1] = 0
     for y in strip.rows.round().astype(int):
         share[max(0, y - clear) : y + clear + 1] = 0
+    for y in _creases(grid, strip, character):
+        share[max(0, y - round(strip.character / 2)) : y + round(strip.character / 2) + 1] = 0
     lost: list[float] = []
     while share.max() > _LOST:
         y = _middle_one(share == share.max())
@@ -103,6 +105,15 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
         open_rows=frozenset(was[i] for i in grid.open_rows),
         level=[*grid.level, *(Ruling.through(line[:, 0], line[:, 1], thickness) for line in lines)],
     )
+
+
+def _creases(grid: Grid, strip: Straight, character: float) -> list[int]:
+    """Where in the strip there are lines that go on beyond the grid, which it has taken for none of its own."""
+    rows, sides = grid.vertices[..., 1].mean(axis=1), grid.vertices[..., 0]
+    low, high = float(sides.min()) - character, float(sides.max()) + character
+    at = np.array([float(r.across.mean()) for r in grid.level if r.start < low or r.stop > high])
+    within = at[(at > rows[0]) & (at < rows[-1])]
+    return [round(y) for y in np.interp(within, rows, strip.rows).tolist()]
 
 
 def with_worn_columns(grid: Grid, ink: Image, character: float) -> Grid:

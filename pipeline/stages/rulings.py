@@ -58,10 +58,9 @@ class Ruling:
 
     def at(self, along: Curve | float) -> Curve:
         """Position across; beyond the ends the line goes on in the direction that it has as a whole."""
-        values = np.interp(along, self.along, self.across)
-        before = np.minimum(np.asarray(along) - self.start, 0)
-        after = np.maximum(np.asarray(along) - self.stop, 0)
-        return np.asarray(values + self.slope * (before + after))
+        place = np.asarray(along, np.float64)
+        within = np.clip(place, self.along[0], self.along[-1])
+        return np.asarray(np.interp(within, self.along, self.across) + self.slope * (place - within))
 
 
 def transposed(image: Image) -> Image:
@@ -93,6 +92,8 @@ def character_height(ink: Image, stroke: float) -> float:
 #: Pale rulings are found along this share of their way, and darker than what is beside them along this one: digits that stand
 #: exactly below one another are white between.
 _FOUND, _DRAWN = 0.7, 0.92
+#: Every so manieth pixel along tells a long line from what is none.
+_STEP = 4
 
 
 def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) -> tuple[list[Ruling], Image, Image]:
@@ -102,33 +103,49 @@ def find_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) 
     """
     dark = darker(grey, stroke)
     lines = with_faint_lines(ink, dark, character)
-    rulings = [r for r in find_rulings(lines, character, stroke) if r.inked > _FOUND * r.length]
-    return [r for r in rulings if drawn_share(dark, r) > _DRAWN], lines, dark
+    return _drawn_all_along(find_rulings(lines, character, stroke), dark), lines, dark
 
 
-def with_faint_lines(ink: Image, dark: Image, character: float) -> Image:
+def find_long_pale_rulings(ink: Image, grey: Image, character: float, stroke: float) -> list[Ruling]:
+    """The horizontal rulings, those too pale to be ink among them, that are long enough to be told by every fourth pixel."""
+    dark = darker(grey, stroke, _STEP)
+    lines = with_faint_lines(np.ascontiguousarray(ink[:, ::_STEP]), dark, character, _STEP)
+    return _drawn_all_along(find_rulings(lines, character, stroke, _STEP), dark, _STEP)
+
+
+def _drawn_all_along(rulings: list[Ruling], dark: Image, step: int = 1) -> list[Ruling]:
+    """Those of the rulings that are no row of digits, by what is `darker` in every `step`-th column."""
+    return [r for r in rulings if r.inked > _FOUND * r.length and drawn_share(dark, r, step) > _DRAWN]
+
+
+def with_faint_lines(ink: Image, dark: Image, character: float, step: int = 1) -> Image:
     """The ink, and what is a little darker than the paper above and below it most of the way along a character's width.
 
-    So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart.
+    So a line too pale or too fine to be ink all along is found whole. Writing does not pass: its strokes stand apart. Of both
+    every `step`-th column may be given.
     """
-    length = max(9, round(0.7 * character)) | 1
+    length = max(9, round(0.7 * character)) // step | 1
     drawn = cv2.threshold(cv2.blur(dark, (length, 1)), int(0.7 * 255), 255, cv2.THRESH_BINARY)[1]
     return cv2.max(drawn, ink).astype(np.uint8, copy=False)
 
 
-def darker(grey: Image, stroke: float) -> Image:
-    """255 on what is a little darker than the paper above and below it, and no higher than a line is thick."""
+def darker(grey: Image, stroke: float, step: int = 1) -> Image:
+    """255 on what is a little darker than the paper above and below it, and no higher than a line is thick.
+
+    Of every `step`-th column.
+    """
     thickest = max(5, round(3 * stroke)) | 1
-    valley = cv2.morphologyEx(cv2.blur(grey, (5, 1)), cv2.MORPH_BLACKHAT, np.ones((thickest, 1), np.uint8))
-    sample = valley[::3, ::3]
+    soft = np.ascontiguousarray(cv2.blur(grey, (5, 1))[:, ::step])
+    valley = cv2.morphologyEx(soft, cv2.MORPH_BLACKHAT, np.ones((thickest, 1), np.uint8))
+    sample = valley[::3, :: max(1, 3 // step)]
     middle = float(np.median(sample))
     grain = 1.4826 * float(np.median(np.abs(sample - middle)))
     return cv2.threshold(valley, middle + max(5.0, 3 * grain), 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
 
 
-def drawn_share(image: Image, ruling: Ruling) -> float:
-    """The share of a ruling's way along which the image has something."""
-    place = places(image.shape, ruling, 1)
+def drawn_share(image: Image, ruling: Ruling, step: int = 1) -> float:
+    """The share of a ruling's way along which the image, of which every `step`-th column is given, has something."""
+    place = places(image.shape, ruling, 1, step)
     return float((image[place] > 0).any(axis=0).mean()) if place[0].size else 0.0
 
 
@@ -141,13 +158,16 @@ def as_inked(ruling: Ruling, image: Image) -> Ruling:
     return replace(ruling, thickness=min(ruling.thickness, float(np.median(inked[inked > 0]))))
 
 
-def find_rulings(ink: Image, character: float, stroke: float) -> list[Ruling]:
-    """The horizontal lines of about two character heights and more, broken ones joined."""
-    reach = max(24, round(1.8 * character))
+def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> list[Ruling]:
+    """The horizontal lines of about two character heights and more, broken ones joined.
+
+    Of the ink every `step`-th column may be given; the rulings are those of all of it.
+    """
+    reach = max(24, round(1.8 * character)) // step
     # a line may climb by a pixel or two within `reach`: thickened, it still holds a straight run of that length
     thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8)
-    fragments = _fragments(runs, ink, step=max(4, round(character / 4)), thickest=max(3 * stroke, 0.4 * character))
+    runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8, copy=False)
+    fragments = _fragments(runs, ink, max(4, round(character / 4)), max(3 * stroke, 0.4 * character), step)
     return [_joined(chain) for chain in _chains(fragments, character)]
 
 
@@ -156,16 +176,22 @@ def half_thickness(ruling: Ruling) -> int:
     return int(np.ceil(ruling.thickness / 2))
 
 
-def places(shape: tuple[int, ...], ruling: Ruling, reach: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Row and column indices of the pixels within `reach` of the ruling, both (2 · reach + 1, length)."""
-    columns = np.arange(max(0, int(ruling.start)), min(shape[1], int(ruling.stop) + 1))
-    middle = np.round(ruling.at(columns.astype(np.float64))).astype(np.int64)
+def places(shape: tuple[int, ...], ruling: Ruling, reach: int, step: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column indices of the pixels within `reach` of the ruling, both (2 · reach + 1, length).
+
+    In an image of every `step`-th column.
+    """
+    columns = np.arange(max(0, int(ruling.start) // step), min(shape[1], int(ruling.stop) // step + 1))
+    middle = np.round(ruling.at(step * columns.astype(np.float64))).astype(np.int64)
     rows = np.clip(middle[None, :] + np.arange(-reach, reach + 1)[:, None], 0, shape[0] - 1)
     return rows, np.broadcast_to(columns, rows.shape)
 
 
-def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruling]:
-    """The connected parts of the runs, as curves through their middles; blots thicker than a line can be are left out."""
+def _fragments(runs: Image, ink: Image, apart: int, thickest: float, step: int) -> list[Ruling]:
+    """The connected parts of the runs, as curves through their middles; blots thicker than a line can be are left out.
+
+    Their knots are so many pixels `apart`; `runs` and `ink` hold every `step`-th column.
+    """
     found = []
     for outline in cv2.findContours(runs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0][::-1]:
         x, y, w, h = cv2.boundingRect(outline)
@@ -182,13 +208,13 @@ def _fragments(runs: Image, ink: Image, step: int, thickest: float) -> list[Ruli
         if thickness > thickest:
             continue
         middle = (inside * np.arange(h)[:, None]).sum(axis=0)[filled] / weight[filled] + y
-        count_of_knots = max(2, round(filled.size / step))
+        count_of_knots = min(filled.size, max(2, round(filled.size * step / apart)))
         first = np.arange(count_of_knots) * filled.size // count_of_knots
         parts = first[:, None] + np.arange(filled.size // count_of_knots)
         along = filled[parts].mean(axis=1) + x
         across = np.median(middle[parts], axis=1)
         along[0], along[-1] = x + filled[0], x + filled[-1]
-        found.append(Ruling.through(along, across, thickness, float(filled.size)))
+        found.append(Ruling.through(along * step, across, thickness, float(filled.size * step)))
     return found
 
 

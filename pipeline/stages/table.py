@@ -22,7 +22,8 @@ from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_ruli
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_box
 from pipeline.stages.rests import without_rests
-from pipeline.stages.rulings import Ruling, character_height, find_pale_rulings, find_rulings, transposed
+from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, transposed
+from pipeline.stages.unparted import may_hold_rows, with_unparted_rows
 from pipeline.stages.unruled import unruled_grid
 
 
@@ -71,10 +72,11 @@ def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: I
         good = [grid for grid in cut if np.ptp(grid.vertices[..., 1]) > _CUT_HEIGHT * image.shape[0]][:1]
     if not good:
         return []
-    if not any(may_hold_lines(grid, character) for grid in good):
+    if not any(may_hold_lines(grid, character) or may_hold_rows(grid) for grid in good):
         return good
     ink = _without_lines(page.ink, good, page.pen)
-    return [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+    lined = [with_worn_columns(with_lines(grid, ink, character), ink, character) for grid in good]
+    return [with_unparted_rows(grid, ink, character) for grid in lined]
 
 
 def _grids(
@@ -259,7 +261,7 @@ def _faint(page: CleanPage, thin: Image, grid: Grid, character: float) -> tuple[
             x0,
         ),
     ):
-        rulings = [r.moved(along, across) for r in find_pale_rulings(image, shade, character, page.stroke_width)[0]]
+        rulings = [r.moved(along, across) for r in find_long_pale_rulings(image, shade, character, page.stroke_width)]
         whole = [r for r in rulings if r.inked > _ALL_ALONG * extent]
         unknown = [r for r in whole if np.abs(known - r.across.mean()).min() > 0.6 * character]
         everywhere = transposed(page.grey) if unknown and found else page.grey
