@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Box, Cell, CleanPage, Image, Lattice, Segment, SegmentedPage, TabledPage
+from pipeline.stages.astride import MOST, digit_height, is_company, is_parted, owner_by_company
 from pipeline.stages.clean import stroke_width
 from pipeline.stages.glyph import normalise
 from pipeline.stages.kit import Kit
@@ -80,22 +81,32 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(page.ink, connectivity=8, ltype=cv2.CV_32S)
     inside = (labels > 0) & (territory > 0)
     pairs, pixels = np.unique(labels[inside].astype(np.int64) * (len(cells) + 1) + territory[inside], return_counts=True)
-    owners: dict[int, list[tuple[int, int]]] = {}
+    owners: dict[int, dict[int, int]] = {}
     for pair, n in zip(pairs.tolist(), pixels.tolist(), strict=True):
         label, owner = divmod(pair, len(cells) + 1)
-        owners.setdefault(label, []).append((n, owner - 1))
+        owners.setdefault(label, {})[owner - 1] = n
     inks: list[list[Piece]] = [[] for _ in cells]
     speck = max(4.0, 0.36 * page.clean.pen**2)
+    boxes = {label: (Box(*(int(v) for v in stats[label, :4])), int(stats[label, 4])) for label in owners}
+    certain: dict[int, list[Box]] = {}
     for label, shares in owners.items():
-        x, y, w, h, area = (int(v) for v in stats[label])
+        box, area = boxes[label]
+        if area >= speck and is_company(box, list(shares.values()), area):
+            certain.setdefault(max(shares, key=lambda cell: shares[cell]), []).append(box)
+    height = digit_height(certain)
+    for label, shares in owners.items():
+        box, area = boxes[label]
         if area < speck:
             continue
-        own = labels[y : y + h, x : x + w] == label
-        most, owner = max(shares)
-        if most >= 0.7 * area:
-            parts = [(owner, own)]
+        x, y = box.x, box.y
+        own = labels[y : box.bottom, x : box.right] == label
+        most, owner = max((n, cell) for cell, n in shares.items())
+        beside = owner_by_company(box, shares, certain, cells, height) if is_parted(list(shares.values()), area) else None
+        if beside is not None or most >= MOST * area:
+            parts = [(owner if beside is None else beside, own)]
         else:  # written across a ruling, or two cells' ink in one: each cell keeps what lies in it
-            parts = [(o, own & (territory[y : y + h, x : x + w] == o + 1)) for n, o in shares if n >= speck]
+            there = territory[y : box.bottom, x : box.right]
+            parts = [(cell, own & (there == cell + 1)) for cell, n in shares.items() if n >= speck]
         for cell_index, mask in parts:
             piece = _trimmed(x, y, mask)
             if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.pen):

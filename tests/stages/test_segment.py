@@ -106,6 +106,18 @@ def test_a_tail_across_the_border_stays_with_its_digit(digit: str) -> None:
     assert tall == pytest.approx(whole, abs=4)
 
 
+@pytest.mark.parametrize("aside", [-2, -1, 0, 2])
+def test_a_one_on_the_ruling_belongs_to_the_digit_beside_it(aside: int) -> None:
+    def write(ink: Image, boxes: tuple[Box, ...]) -> None:
+        x, y = boxes[5].x + aside, boxes[5].y
+        cv2.line(ink, (x + 1, y + 14), (x - 3, y + 44), 255, 4)
+        cv2.ellipse(ink, (x + 20, y + 29), (9, 15), 0, 0, 360, 255, 4)
+
+    page = segmented(write)
+    assert [i for i, lattice in enumerate(page.lattices) if lattice.segments] == [5]
+    assert pieces(page.lattices[5]) >= 2
+
+
 def test_specks_are_dropped() -> None:
     def write(ink: Image, boxes: tuple[Box, ...]) -> None:
         numbers({5: "47"})(ink, boxes)
