@@ -1,6 +1,6 @@
 """Where on a picture the sheet lies, if there is a desk around it, or a scanner's lid.
 
-The grain of wood, a weave look like ruled lines. The sheet is what is flooded from the middle of the picture before what is
+The grain of wood and a weave look like ruled lines. The sheet is what is flooded from the middle of the picture before what is
 flooded from its borders gets there (watershed, Meyer 1992), once the writing is taken out: light may be uneven, the edge of the
 sheet is steeper. It counts only if there is such an edge all around.
 """
