@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.forms import Column
 from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
+from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate, Weights, numbers_of
 from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.formats import with_column_prior
@@ -203,11 +204,12 @@ def draw_readings(page: ReadPage) -> Image:
     """For --trace: each reading and its confidence in its cell, over the paled page."""
     grey = page.segmented.tabled.clean.grey
     picture = cv2.cvtColor((170 + grey.astype(np.uint16) // 3).clip(0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    threshold = Settings().threshold
     for lattice, reading in zip(page.segmented.lattices, page.readings, strict=True):
         corners = lattice.cell.corners.round().astype(np.int32)
         cv2.polylines(picture, [corners], True, (180, 180, 180), 1, cv2.LINE_AA)
         label = f"{reading.text} {reading.confidence:.2f}" if reading.text else {"blank": ""}.get(reading.kind, reading.kind)
-        colour = (0, 120, 0) if reading.confidence >= 0.99 else (0, 0, 220)
+        colour = (0, 120, 0) if reading.confidence >= threshold else (0, 0, 220)
         place = (int(corners[3, 0]) + 3, int(corners[3, 1]) - 5)
         cv2.putText(picture, label, place, 0, 0.5, colour, 1, cv2.LINE_AA)
     return picture.astype(np.uint8)
