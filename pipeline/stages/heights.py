@@ -17,11 +17,11 @@ _LOWEST = 0.5
 def digit_heights(lattices: Sequence[Lattice]) -> list[float]:
     """For each lattice the height of digits around it: in its cell if it holds some, else in its column, else on the page."""
     tallest = [_tallest(lattice) for lattice in lattices]
-    page_height = _page_height(tallest)
+    everywhere = page_height(tallest)
     typical = _by_column(lattices, tallest, 1)
     out = []
     for lattice, height in zip(lattices, tallest, strict=True):
-        usual = typical.get((lattice.table, lattice.cell.column), page_height)
+        usual = typical.get((lattice.table, lattice.cell.column), everywhere)
         out.append(float(height) if height > 0.6 * usual else usual)
     return out
 
@@ -36,15 +36,15 @@ def _tallest(lattice: Lattice) -> int:
     return max((s.box.height for s in lattice.segments if s.last - s.first == 1), default=0)
 
 
-def _page_height(tallest: Sequence[int]) -> float:
-    """The usual height of the tallest ink of a cell."""
-    everywhere = [height for height in tallest if height]
-    return float(np.median(everywhere)) if everywhere else 1.0
+def page_height(tallest: Sequence[int]) -> float:
+    """Of digits on a page, where most cells hold some: the usual height of the tallest ink of a cell; 1 without any."""
+    inked = [height for height in tallest if height]
+    return float(np.median(inked)) if inked else 1.0
 
 
 def _by_column(lattices: Sequence[Lattice], tallest: Sequence[int], enough: int) -> dict[tuple[int, int], float]:
     """The usual height in each column of so many cells with digits; the dots and dashes of empty places are none."""
-    least = _LOWEST * _page_height(tallest)
+    least = _LOWEST * page_height(tallest)
     columns: dict[tuple[int, int], list[int]] = {}
     for lattice, height in zip(lattices, tallest, strict=True):
         if height > least:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Box, Cell, CleanPage, Image, Lattice, Segment, SegmentedPage, TabledPage
-from pipeline.stages.astride import MOST, digit_height, is_company, is_parted, owner_by_company
+from pipeline.stages.astride import Component, owners
 from pipeline.stages.clean import stroke_width
 from pipeline.stages.glyph import normalise
+from pipeline.stages.heights import page_height
 from pipeline.stages.kit import Kit
 from pipeline.stages.seams import cut_apart
 
@@ -31,7 +32,7 @@ def segment(page: TabledPage, kit: Kit) -> SegmentedPage:
     """A lattice for each cell of each table, empty where the cell is blank."""
     cells = [(table.number, cell) for table in page.tables for cell in table.cells]
     inks = _ink_of_cells(page, [cell for _, cell in cells])
-    height = _character_height(inks)
+    height = page_height([max(p.mask.shape[0] for p in pieces) for pieces in inks if pieces])
     lattices = [
         _lattice(page, table, cell, _without_strays(ink, height), height)
         for (table, cell), ink in zip(cells, inks, strict=True)
@@ -79,43 +80,42 @@ def _ink_of_cells(page: TabledPage, cells: list[Cell]) -> list[list[Piece]]:
     for i, cell in enumerate(cells):
         cv2.fillConvexPoly(territory, cell.corners.round().astype(np.int32), i + 1)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(page.ink, connectivity=8, ltype=cv2.CV_32S)
-    inside = (labels > 0) & (territory > 0)
-    pairs, pixels = np.unique(labels[inside].astype(np.int64) * (len(cells) + 1) + territory[inside], return_counts=True)
-    owners: dict[int, dict[int, int]] = {}
-    for pair, n in zip(pairs.tolist(), pixels.tolist(), strict=True):
-        label, owner = divmod(pair, len(cells) + 1)
-        owners.setdefault(label, {})[owner - 1] = n
-    inks: list[list[Piece]] = [[] for _ in cells]
     speck = max(4.0, 0.36 * page.clean.pen**2)
-    boxes = {label: (Box(*(int(v) for v in stats[label, :4])), int(stats[label, 4])) for label in owners}
-    certain: dict[int, list[Box]] = {}
-    for label, shares in owners.items():
-        box, area = boxes[label]
-        if area >= speck and is_company(box, list(shares.values()), area):
-            certain.setdefault(max(shares, key=lambda cell: shares[cell]), []).append(box)
-    height = digit_height(certain)
-    for label, shares in owners.items():
-        box, area = boxes[label]
-        if area < speck:
-            continue
-        x, y = box.x, box.y
-        own = labels[y : box.bottom, x : box.right] == label
-        most, owner = max((n, cell) for cell, n in shares.items())
-        beside = owner_by_company(box, shares, certain, cells, height) if is_parted(list(shares.values()), area) else None
-        if beside is not None or most >= MOST * area:
-            parts = [(owner if beside is None else beside, own)]
+    components = {
+        label: Component(Box(*stats[label, :4].tolist()), int(stats[label, cv2.CC_STAT_AREA]), shares)
+        for label, shares in _shares(labels, territory).items()
+        if stats[label, cv2.CC_STAT_AREA] >= speck
+    }
+    inks: list[list[Piece]] = [[] for _ in cells]
+    for (label, component), owner in zip(components.items(), owners(list(components.values()), cells), strict=True):
+        box = component.box
+        own = labels[box.y : box.bottom, box.x : box.right] == label
+        if owner is not None:
+            parts = {owner: own}
         else:  # written across a ruling, or two cells' ink in one: each cell keeps what lies in it
-            there = territory[y : box.bottom, x : box.right]
-            parts = [(cell, own & (there == cell + 1)) for cell, n in shares.items() if n >= speck]
-        for cell_index, mask in parts:
-            piece = _trimmed(x, y, mask)
-            if piece is not None and not _is_ruling(piece, cells[cell_index], page.clean.pen):
-                inks[cell_index].append(piece)
+            there = territory[box.y : box.bottom, box.x : box.right]
+            parts = {number: own & (there == number + 1) for number, n in component.shares.items() if n >= speck}
+        for number, mask in parts.items():
+            piece = _trimmed(box.x, box.y, mask)
+            if piece is not None and not _is_ruling(piece, cells[number], page.clean.pen):
+                inks[number].append(piece)
     # a point may be as small as a speck, or stand on a ruling, beside its number; alone it is dirt, or a crumb of the ruling
     return [
         [] if all(_is_crumb(piece, cell, page.clean.pen) for piece in ink) else ink
         for ink, cell in zip(inks, cells, strict=True)
     ]
+
+
+def _shares(labels: NDArray[np.number], territory: NDArray[np.int32]) -> dict[int, dict[int, int]]:
+    """For each label of ink how many pixels of it lie in each cell: territory is 1 in the first, and 0 outside of all."""
+    inside = (labels > 0) & (territory > 0)
+    many = int(territory.max()) + 1
+    pairs, pixels = np.unique(labels[inside].astype(np.int64) * many + territory[inside], return_counts=True)
+    shares: dict[int, dict[int, int]] = {}
+    for pair, n in zip(pairs.tolist(), pixels.tolist(), strict=True):
+        label, cell = divmod(pair, many)
+        shares.setdefault(label, {})[cell - 1] = n
+    return shares
 
 
 def _trimmed(x: int, y: int, mask: NDArray[np.bool_]) -> Piece | None:
@@ -150,12 +150,6 @@ def _at_sides(piece: Piece, cell: Cell, stroke: float) -> list[tuple[float, floa
         if float(np.abs(distance).max()) < reach:
             extents.append((float(np.ptp(distance)), float(np.ptp((points - a) @ along))))
     return extents
-
-
-def _character_height(inks: list[list[Piece]]) -> float:
-    """Median height of the tallest piece of each cell: of digits, where most cells hold some."""
-    tallest = [max(p.mask.shape[0] for p in pieces) for pieces in inks if pieces]
-    return float(np.median(tallest)) if tallest else 1.0
 
 
 def _pen(inks: list[list[Piece]], height: float) -> float:

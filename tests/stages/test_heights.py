@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.stages.heights import column_heights, digit_heights
+from pipeline.stages.heights import column_heights, digit_heights, page_height
 from tests.stages.lattices import HEIGHT, Ink, column, digit, dot, scored
 
 
@@ -33,3 +33,8 @@ def test_the_dots_of_empty_places_say_nothing_of_a_column() -> None:
     lattices = scored(rows).segmented.lattices
     assert digit_heights(lattices)[1::2] == [28.0] * 10
     assert column_heights(lattices)[1::2] == [28.0] * 10
+
+
+def test_digits_of_a_page_are_as_high_as_the_tallest_of_most_cells() -> None:
+    assert page_height([30, 28, 0, 90]) == 30
+    assert page_height([]) == 1
