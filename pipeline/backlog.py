@@ -13,7 +13,11 @@ from pipeline.engine import Engine, PoolEngine
 from pipeline.errors import UsageError
 from pipeline.files import natural_key
 from pipeline.folders import Stamp, is_clutter, is_scan, refuse_nested, sha256_of, shown, stamp_of, walk
-from pipeline.jobs import Desk, Failed, Summary, Writer, checked_job, describe, export, free_name, write_spreadsheets
+from pipeline.jobs.describe import describe
+from pipeline.jobs.desk import Desk
+from pipeline.jobs.names import checked_job, free_name
+from pipeline.jobs.spreadsheets import Writer, export, write_spreadsheets
+from pipeline.jobs.summary import Failed, Summary
 from pipeline.journal import Journal
 from pipeline.lock import only_one
 from pipeline.records import Outcome, ScanResult

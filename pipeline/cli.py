@@ -147,7 +147,7 @@ def accept(config: Path | None, /, workbook: Path, state: Path | None) -> None:
     Fill in "correct value" on the Review sheet, or overtype a number in a table; save, then run this. What the sheet's sums
     make of your values is worked out again. Exit code 1 if something you typed could not be understood.
     """
-    from pipeline.jobs import accept as accept_workbook
+    from pipeline.jobs.spreadsheets import accept as accept_workbook
     from pipeline.report import print_accepted
 
     settings = load_settings({"outbox": workbook.absolute().parent, "state": state}, file=config)

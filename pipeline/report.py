@@ -15,7 +15,7 @@ import click
 from pipeline.corrections import Taken
 from pipeline.errors import OutputError
 from pipeline.folders import line_safe, shown
-from pipeline.jobs import Summary
+from pipeline.jobs.summary import Summary
 from pipeline.records import Written
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.engine import Engine, PoolEngine, SerialEngine
 from pipeline.files import write_atomically
 from pipeline.intake.service import INBOX_LOCK
-from pipeline.jobs import Announce
+from pipeline.jobs.spreadsheets import Announce
 from pipeline.records import Box, CellReading, Failure, PageResult, ScanEntry, ScanResult, Written
 from pipeline.settings import Settings
 from pipeline.worker import Answer, Task, Tell

@@ -13,7 +13,7 @@ import pytest
 from pipeline.backlog import run_batch
 from pipeline.engine import SerialEngine
 from pipeline.errors import OutputError, StateError, UsageError
-from pipeline.jobs import Summary
+from pipeline.jobs.summary import Summary
 from pipeline.lock import only_one
 from pipeline.records import Written
 from pipeline.settings import Settings

@@ -15,13 +15,14 @@ import pytest
 from click.testing import CliRunner
 from openpyxl import load_workbook
 
-from pipeline import jobs
 from pipeline.arithmetic import check_page
 from pipeline.cli import cli
 from pipeline.errors import OutputError, UsageError
 from pipeline.export import review
 from pipeline.folders import Stamp
-from pipeline.jobs import Announce, Desk, accept, export, write_spreadsheets
+from pipeline.jobs import spreadsheets
+from pipeline.jobs.desk import Desk
+from pipeline.jobs.spreadsheets import Announce, accept, export, write_spreadsheets
 from pipeline.journal import Journal
 from pipeline.lock import only_one
 from pipeline.records import CellReading, PageResult, ScanEntry, ScanResult, Written
@@ -159,7 +160,7 @@ def test_a_workbook_that_never_rests_is_left_alone(workbook: Path, settings: Set
 def test_spreadsheets_are_written_by_one_process_at_a_time(
     workbook: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_PATIENCE", 0.2)
+    monkeypatch.setattr(spreadsheets, "_PATIENCE", 0.2)
     with only_one(settings.state_folder / "write.lock", "Another"), pytest.raises(OutputError, match=f"process {os.getpid()}"):
         accept(workbook, settings)
     assert accept(workbook, settings)[1].workbook == str(workbook)

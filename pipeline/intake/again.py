@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.folders import shown, stamp_of
 from pipeline.intake.folder import Inbox
-from pipeline.jobs import Readers
+from pipeline.jobs.desk import Readers
 from pipeline.journal import FILE_NAME, Journal
 from pipeline.settings import Settings
 from pipeline.states import Scan

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.folders import Stamp, sha256_of, stamp_of
 from pipeline.intake.folder import Inbox
-from pipeline.jobs import free_name
+from pipeline.jobs.names import free_name
 from pipeline.journal import Journal
 from pipeline.states import Scan
 

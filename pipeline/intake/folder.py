@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipeline.folders import Stamp, is_clutter, shown, walk
-from pipeline.jobs import safe_job
+from pipeline.jobs.names import safe_job
 
 PROCESSED, REJECTED, DUPLICATES = "processed", "rejected", "duplicates"
 #: Folders at the top of the inbox where originals go; what is in them is never taken in.

@@ -20,7 +20,8 @@ from pipeline.intake.hints import Hints
 from pipeline.intake.pulse import Pulse
 from pipeline.intake.tally import Tally
 from pipeline.intake.watcher import Watcher
-from pipeline.jobs import Summary, Writer, export
+from pipeline.jobs.spreadsheets import Writer, export
+from pipeline.jobs.summary import Summary
 from pipeline.journal import Journal
 from pipeline.lock import only_one
 from pipeline.readers import check_readers, models_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 
-from pipeline.jobs import Failed, Summary
+from pipeline.jobs.summary import Failed, Summary
 from pipeline.journal import Journal
 from pipeline.records import Outcome, Written
 from pipeline.states import Scan

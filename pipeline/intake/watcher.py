@@ -22,7 +22,8 @@ from pipeline.intake.hints import Hints
 from pipeline.intake.pulse import Pulse
 from pipeline.intake.stability import Stability
 from pipeline.intake.tally import Tally
-from pipeline.jobs import Desk, Writer, export, write_spreadsheets
+from pipeline.jobs.desk import Desk
+from pipeline.jobs.spreadsheets import Writer, export, write_spreadsheets
 from pipeline.journal import Journal
 from pipeline.records import Written
 from pipeline.settings import Settings

@@ -16,7 +16,7 @@ from openpyxl import load_workbook
 
 from pipeline.backlog import run_batch
 from pipeline.intake.service import watch
-from pipeline.jobs import accept
+from pipeline.jobs.spreadsheets import accept
 from pipeline.journal import Journal
 from pipeline.settings import Settings
 from tests.accounting import Accounts
@@ -50,7 +50,7 @@ def test_a_burst(tmp_path: Path) -> None:
 ACCEPT = """
 import sys
 from pathlib import Path
-from pipeline.jobs import accept
+from pipeline.jobs.spreadsheets import accept
 from pipeline.settings import Settings
 accept(Path(sys.argv[1]), Settings(outbox=Path(sys.argv[1]).parent))
 """

@@ -17,7 +17,7 @@ import pytest
 from pipeline.engine import SerialEngine
 from pipeline.errors import OutputError, StateError, UsageError
 from pipeline.intake.service import watch
-from pipeline.jobs import Summary
+from pipeline.jobs.summary import Summary
 from pipeline.journal import Journal
 from pipeline.records import Written
 from pipeline.settings import Settings
