@@ -7,6 +7,7 @@ well, a 7 on top and a 2 below: one such line alone is a ruling only if it goes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -30,6 +31,10 @@ _OUTER_LEVEL, _OUTER_UPRIGHT = 0.45, 0.22
 _TIGHT = 0.85
 #: A single ruling goes on beyond the writing by this share of the width.
 _BEYOND = 0.05
+#: Upright rulings are hardly thicker than the level ones, at most by so much; strokes of a pen mostly are.
+_THICKER = 1.7
+#: No pen is as thin as so many pixels.
+_HAIRLINE = 2.0
 #: What is left of a ruling lies so many pixels beside it at most.
 _REMAINS = 3
 #: Pictures that are narrower, for their height, show one character; only all four sides together are no part of it.
@@ -102,10 +107,13 @@ def find_frame(ink: Image, valid: Image) -> Frame | None:
     reach = _OUTER_UPRIGHT * picture.width
     left = max((line for line in sides if line[1] < picture.x + reach), key=lambda line: line[1], default=None)
     right = min((line for line in sides if line[1] >= picture.right - reach), key=lambda line: line[1], default=None)
-    upright = [_ruling(line, band, end - first).moved(first, 0) for line in (left, right) if line is not None]
+    found = [None if line is None else _ruling(line, band, end - first).moved(first, 0) for line in (left, right)]
+    thickest = max((ruling.thickness for ruling in level), default=np.inf)
+    beside = [ruling if ruling is not None and _is_as_thin(ruling, found, thickest) else None for ruling in found]
+    upright = [ruling for ruling in beside if ruling is not None]
     if not level and not upright:
         return None
-    frame = _within(level, upright, top is not None, left is not None, picture)
+    frame = _within(level, upright, top is not None, beside[0] is not None, picture)
     return frame if _is_frame(frame, ink, valid, picture) else None
 
 
@@ -149,6 +157,16 @@ def _ruling(line: _Line, ink: Image, width: int) -> Ruling:
     columns = along.astype(int)[:, None]
     inked = (ink[rows.clip(0, ink.shape[0] - 1), columns] > 0) & inside
     return Ruling.through(along, across, float(np.clip(np.median(inked.sum(axis=1)), 1, len(reach))))
+
+
+def _is_as_thin(upright: Ruling, found: Sequence[Ruling | None], thickest: float) -> bool:
+    """Whether an upright line is no stroke of a 1 or 4 between the level rulings, the thickest of which is so thick.
+
+    Two that are about as thin vouch for each other.
+    """
+    limit = max(_THICKER * thickest, thickest + 1)  # pixels are coarse
+    are_two = all(ruling is not None and ruling.thickness <= limit for ruling in found)
+    return are_two or upright.thickness <= max(thickest, _HAIRLINE)
 
 
 def _within(level: list[Ruling], upright: list[Ruling], has_top: bool, has_left: bool, picture: Box) -> Frame:

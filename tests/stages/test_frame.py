@@ -94,3 +94,32 @@ def test_the_cell_lies_where_it_is_in_the_picture() -> None:
     height, width = picture.shape
     assert box.x == pytest.approx(8, abs=4) and box.y == pytest.approx(8, abs=4)
     assert box.right == pytest.approx(width - 8, abs=4) and box.bottom == pytest.approx(height - 8, abs=4)
+
+
+def between_rulings(upright: int, x: int) -> Image:
+    """A number between two thin rulings, with an upright line of so many pixels from the one nearly to the other."""
+    picture = np.full((96, 280), 240, np.uint8)
+    digits = written("52", 3)
+    picture[30 : 30 + digits.shape[0], 100 : 100 + digits.shape[1]] -= (0.8 * digits).astype(np.uint8)
+    for y in (4, 90):
+        cv2.line(picture, (0, y), (279, y), 60, 3)
+    cv2.line(picture, (x, 7), (x, 87), 60, upright)
+    return picture
+
+
+@pytest.mark.parametrize("x", [24, 256])
+def test_a_one_from_ruling_to_ruling_stays(x: int) -> None:
+    ink = single_cell(Page(1, between_rulings(7, x))).ink
+    left, _, width, _ = cv2.boundingRect(ink)
+    assert width > digits_width() + 40
+    assert cv2.boundingRect(ink[:, left : left + 10] if x < 140 else ink[:, left + width - 10 : left + width])[3] > 60
+
+
+@pytest.mark.parametrize("x", [24, 256])
+def test_an_upright_line_as_thin_as_the_rulings_is_one(x: int) -> None:
+    tabled = single_cell(Page(1, between_rulings(3, x)))
+    assert cv2.boundingRect(tabled.ink)[2] == pytest.approx(digits_width(), abs=4)
+
+
+def digits_width() -> int:
+    return int(written("52", 3).shape[1])
