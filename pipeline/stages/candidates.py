@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ann.ctc import best_texts, log_likelihoods
+from pipeline.ann.ctc import best_texts, log_likelihoods, shortened
 from pipeline.records import Floats, Lattice
 from pipeline.stages.grammar import Grammar, Way, best_ways
 from pipeline.stages.labels import FRACTION, NUMBER, Labelled
@@ -105,7 +105,7 @@ def _by_strip(looks: Sequence[Floats], labels: Sequence[str], others: Collection
     It knows no ½, but spells it. Its word is the mean of its looks': what only one saw is doubtful.
     """
     names = [label for label in labels if label and (fractions or label != "/")]
-    logs = [_as(names, guesses, labels) for guesses in looks]
+    logs = [shortened(_as(names, guesses, labels)) for guesses in looks]
     said = [_said(names, seen, fractions) for seen in logs]
     texts = dict.fromkeys((*others, *(text for scores in said for text in scores)))
     words = np.zeros(len(texts))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.ann.ctc import best_text, best_texts, ctc_loss, log_likelihoods, log_softmax
+from pipeline.ann.ctc import best_text, best_texts, ctc_loss, log_likelihoods, log_softmax, shortened
 
 CLASSES = 4  # a, b, c and the blank
 
@@ -138,3 +138,19 @@ def test_a_narrow_beam_finds_the_best_text_of_sure_guesses() -> None:
     assert len(found) == 4
     assert list(found[0][0]) == best_text(logs)
     assert found[0][1] <= float(log_likelihoods(logs, [found[0][0]])[0]) + 1e-9
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 999))
+def test_long_pauses_are_left_out_without_a_change(pauses: list[bool], seed: int) -> None:
+    guesses = logits(len(pauses), seed=seed)[:, :, 0]
+    guesses[-1, pauses] = 16  # a ten-millionth is left for all letters
+    logs = log_softmax(guesses)
+    short = shortened(logs)
+    assert short.shape[1] == sum(not (pause and before) for before, pause in itertools.pairwise([False, *pauses]))
+    texts = [text for text, log in best_texts(logs) if log > -10]
+    assert log_likelihoods(short, texts) == pytest.approx(log_likelihoods(logs, texts), abs=1e-3)
+
+
+def test_nothing_is_left_out_of_what_was_not_guessed() -> None:
+    assert shortened(np.zeros((CLASSES, 0), np.float32)).shape == (CLASSES, 0)
