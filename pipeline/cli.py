@@ -239,7 +239,7 @@ _model_option = click.option(
     help="Our network of digits, our reader of whole numbers, or the published network: 784-75-10, sigmoid, squared error.",
 )
 @click.option(
-    "--epochs", type=click.IntRange(1, 1000), help="Passes over the data [default: 13; numbers: 28 rounds; paper: 350]."
+    "--epochs", type=click.IntRange(1, 1000), help="Passes over the data [default: 16; numbers: 28 rounds; paper: 350]."
 )
 @click.option(
     "--output",

@@ -46,7 +46,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(datasets, "NEGATIVES_HELD_OUT", 60)
         patch.setattr(datasets, "make_printed", lambda rng: printed.make_printed(rng, each=6))
         patch.setattr(
-            datasets, "make_negatives", lambda images, rng, n, is_digit: negatives.make_negatives(images, rng, min(n, 120))
+            datasets,
+            "make_negatives",
+            lambda images, rng, n, is_digit, kinds=None: negatives.make_negatives(images, rng, min(n, 120), kinds=kinds),
         )
         yield folder
 

@@ -25,9 +25,10 @@ from pipeline.records import Image
 from pipeline.stages.glyph import normalise
 from pipeline.training.amounts import load_amount_digits
 from pipeline.training.halves import make_halves
+from pipeline.training.letters import make_letters
 from pipeline.training.lookalikes import Lookalikes
 from pipeline.training.marks import make_marks
-from pipeline.training.negatives import STRUCK_OUT, make_negatives
+from pipeline.training.negatives import KINDS_WITH_ONES, STRUCK_OUT, make_negatives
 from pipeline.training.nist import load_nist
 from pipeline.training.printed import make_printed
 
@@ -39,6 +40,8 @@ HELD_OUT = 5000
 HALVES = 2000
 #: Non-characters made of the digits held out, and what the names of their kinds begin with.
 NEGATIVES_HELD_OUT = 5500
+#: How many have a 1 in them, and of what is held out a tenth of that.
+WITH_ONES = 8000
 NON_CHARACTERS = "non-character: "
 
 #: How often labels are shown that have few examples beside those they may be mistaken for: letters have a hundred each where
@@ -143,10 +146,18 @@ def load_corpus(folder: Path, seed: int = 0, non_characters: int = 40_000) -> Co
         chosen = kinds == kind
         validation.append((f"{NON_CHARACTERS}{kind}", _labelled(negatives[chosen], _no_digits(kinds[chosen]))))
 
+    rng, split_by = np.random.default_rng((seed, 1)), rng
+    with_ones, kinds = make_negatives(confusing[:first_held_out], rng, WITH_ONES, lookalikes, KINDS_WITH_ONES)
+    parts.append(_Part("non-characters with a 1", _labelled(with_ones, _no_digits(kinds)), 1, held_out=0.0))
+    with_ones, kinds = make_negatives(confusing[first_held_out:], rng, WITH_ONES // 10, lookalikes, KINDS_WITH_ONES)
+    validation.append((f"{NON_CHARACTERS}{KINDS_WITH_ONES[0][0]}", _labelled(with_ones, _no_digits(kinds))))
+    # of drawn letters none is held out: whether letters are read is measured on collected ones
+    parts.append(_Part("drawn letters", _labelled(*make_letters(rng)), 1, held_out=0.0))
+
     train, order, start = [], [], 0
     for part in parts:
         index = np.arange(len(part.examples))
-        chosen = rng.random(len(index)) < part.held_out
+        chosen = split_by.random(len(index)) < part.held_out
         if chosen.any():
             validation.append((part.name, _take(part.examples, index[chosen])))
         kept = _take(part.examples, index[~chosen])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -19,13 +19,17 @@ Test = Callable[[Image], NDArray[np.bool_]]
 
 
 def make_negatives(
-    digits: Image, rng: np.random.Generator, n: int = 40_000, is_digit: Test | None = None
+    digits: Image,
+    rng: np.random.Generator,
+    n: int = 40_000,
+    is_digit: Test | None = None,
+    kinds: Sequence[Kind] | None = None,
 ) -> tuple[Image, NDArray[np.str_]]:
     """At most n images (28, 28), white on black, from digits (m, 28, 28) other than 1; and of each, the name of its kind.
 
     What `is_digit` takes for a digit is made anew; the few that are taken for one again and again are left out.
     """
-    turns = [(name, make) for name, make, times in _KINDS for _ in range(times)]
+    turns = [(name, make) for name, make, times in kinds or KINDS for _ in range(times)]
     chosen = [turns[i % len(turns)] for i in range(n)]
     images = np.stack([normalise(make(digits, rng)) for _, make in chosen])
     bad = is_digit(images) if is_digit else np.zeros(n, bool)
@@ -38,6 +42,8 @@ def make_negatives(
     return images[~bad], np.array([name for name, _ in chosen])[~bad]
 
 
+#: A 1 is drawn so many times larger, so that its pen may be of any width.
+_FINE = 4
 #: Times that a non-character which looks like a digit is made anew.
 _TRIES = 6
 
@@ -61,6 +67,31 @@ def _beside(left: Image, right: Image, gap: int, drop: int) -> Image:
 
 def _pair(digits: Image, rng: np.random.Generator) -> Image:
     return _beside(_any(digits, rng), _any(digits, rng), int(rng.integers(-3, 4)), int(rng.integers(-3, 4)))
+
+
+def _digit_and_one(digits: Image, rng: np.random.Generator) -> Image:
+    """A digit with a 1 close to it or run into it, or two of these: nothing makes readers lose a digit as easily."""
+    one, other = _one(rng), _one(rng) if rng.random() < 0.15 else _any(digits, rng)
+    left, right = (one, other) if rng.random() < 0.5 else (other, one)
+    return _beside(left, right, int(rng.integers(-4, 3)), int(rng.integers(-3, 4)))
+
+
+def _one(rng: np.random.Generator) -> Image:
+    """A stroke about as high as a digit, now and then with a flag."""
+    high, slant, pen = float(rng.uniform(15, 22)), float(rng.normal(0.12, 0.18)), float(rng.uniform(1.5, 4.0))
+    canvas = np.zeros((32 * _FINE, 48 * _FINE), np.uint8)
+    top = np.array([24 + slant * high / 2, 16 - high / 2])
+    bottom = np.array([24 - slant * high / 2, 16 + high / 2])
+    middle = (top + bottom) / 2 + (float(rng.normal(0, 0.03)) * high, 0)
+    points = [top, middle, bottom]
+    if rng.random() < 0.25:
+        points.insert(0, top + high * np.array([-rng.uniform(0.1, 0.3), rng.uniform(0.1, 0.3)]))
+    cv2.polylines(
+        canvas, [np.round(np.array(points) * _FINE).astype(np.int32)], False, 255, max(1, round(pen * _FINE)), cv2.LINE_AA
+    )
+    small = cv2.resize(canvas, (48, 32), interpolation=cv2.INTER_AREA)
+    x, y, width, height = cv2.boundingRect(cv2.threshold(small, 32, 255, cv2.THRESH_BINARY)[1])
+    return small[y : y + height, x : x + width].astype(np.uint8)
 
 
 def _digit_and_part(digits: Image, rng: np.random.Generator) -> Image:
@@ -132,8 +163,11 @@ def _blank(digits: Image, rng: np.random.Generator) -> Image:
     return canvas
 
 
-#: The kinds, how each is made, and how often: wrong cuts of touching digits are what readers meet most.
-_KINDS: tuple[tuple[str, Callable[[Image, np.random.Generator], Image], int], ...] = (
+#: A kind's name, how it is made, and how often.
+Kind = tuple[str, Callable[[Image, np.random.Generator], Image], int]
+
+#: Wrong cuts of touching digits are what readers meet most.
+KINDS: tuple[Kind, ...] = (
     ("two digits", _pair, 3),
     ("a digit and a part", _digit_and_part, 2),
     ("half a digit", _part, 2),
@@ -142,3 +176,6 @@ _KINDS: tuple[tuple[str, Callable[[Image, np.random.Generator], Image], int], ..
     ("specks", _specks, 1),
     ("blank", _blank, 1),
 )
+
+#: With 1s, of which the kinds above have none: many of their parts would be 1s.
+KINDS_WITH_ONES: tuple[Kind, ...] = (("a digit and a 1", _digit_and_one, 1),)

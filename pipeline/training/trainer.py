@@ -51,7 +51,7 @@ class Recipe:
         *(("conv", 128, 3, 1), ("norm",), ("relu",)),
         *(("dropout", 0.4), ("dense", 128), ("relu",), ("dropout", 0.4), ("dense", len(LABELS))),
     )
-    legs: tuple[Leg, ...] = (Leg(13, 2e-3, 0.3),)
+    legs: tuple[Leg, ...] = (Leg(13, 2e-3, 0.3), Leg(3, 8e-4, 0.3))
     batch: int = 64
     decay: float = 1e-2
     smoothing: float = 0.03  # of the labels: hands unlike those it knows should leave the network in doubt

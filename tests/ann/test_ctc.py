@@ -149,7 +149,7 @@ def test_long_pauses_are_left_out_without_a_change(pauses: list[bool], seed: int
     short = shortened(logs)
     assert short.shape[1] == sum(not (pause and before) for before, pause in itertools.pairwise([False, *pauses]))
     texts = [text for text, log in best_texts(logs) if log > -10]
-    assert log_likelihoods(short, texts) == pytest.approx(log_likelihoods(logs, texts), abs=1e-3)
+    assert np.exp(log_likelihoods(short, texts)) == pytest.approx(np.exp(log_likelihoods(logs, texts)), abs=2e-5)
 
 
 def test_nothing_is_left_out_of_what_was_not_guessed() -> None:

@@ -56,7 +56,11 @@ def small_and_quick() -> Iterator[None]:
             patch.setattr(module, "HELD_OUT", HELD_OUT)
         patch.setattr(datasets, "NEGATIVES_HELD_OUT", 45)
         patch.setattr(datasets, "make_printed", lambda rng: make_printed(rng, each=6))
-        patch.setattr(datasets, "make_negatives", lambda images, rng, n, is_digit: make_negatives(images, rng, min(n, 100)))
+        patch.setattr(
+            datasets,
+            "make_negatives",
+            lambda images, rng, n, is_digit, kinds=None: make_negatives(images, rng, min(n, 100), kinds=kinds),
+        )
         patch.setattr(make, "calibrated", calibrated)
         patch.setattr(evaluate, "speed_of", lambda _: Speed(1000, 0.001, 1000.0))
         patch.setattr(command, "Recipe", small_recipe)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pipeline.training import datasets
 from pipeline.training.datasets import HALVES, LABELS, NON_CHARACTERS, Corpus, Examples, load_corpus, load_mnist, load_test
 from pipeline.training.halves import make_halves
 from pipeline.training.marks import make_marks
-from pipeline.training.negatives import STRUCK_OUT, Test, make_negatives
+from pipeline.training.negatives import STRUCK_OUT, Kind, Test, make_negatives
 from pipeline.training.printed import make_printed
 from tests.training.datafolder import HELD_OUT, TESTED, TRAINED, cropped, digits, idx, write_mnist
 
@@ -28,7 +28,7 @@ IMAGES = "train-images-idx3-ubyte"
 DIGIT_LABELS = "train-labels-idx1-ubyte"
 
 
-def nothing_printed(_: np.random.Generator) -> tuple[Image, NDArray[np.str_]]:
+def nothing_drawn(_: np.random.Generator) -> tuple[Image, NDArray[np.str_]]:
     return np.zeros((0, 28, 28), np.uint8), np.zeros(0, str)
 
 
@@ -48,7 +48,8 @@ def marks() -> tuple[Image, NDArray[np.str_]]:
 def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is drawn, not loaded, takes seconds; most tests do without."""
     monkeypatch.setattr(datasets, "HELD_OUT", HELD_OUT)
-    monkeypatch.setattr(datasets, "make_printed", nothing_printed)
+    monkeypatch.setattr(datasets, "make_printed", nothing_drawn)
+    monkeypatch.setattr(datasets, "make_letters", nothing_drawn)
     monkeypatch.setattr(datasets, "make_negatives", no_negatives)
     monkeypatch.setattr(datasets, "make_marks", lambda _: marks())
     monkeypatch.setattr(datasets, "make_halves", no_halves)
@@ -110,19 +111,21 @@ def test_non_characters_are_made_of_training_images_and_are_not_ones(folder: Pat
     given: list[Image] = []
 
     def record(
-        images: Image, rng: np.random.Generator, n: int = 20, is_digit: Test | None = None
+        images: Image, rng: np.random.Generator, n: int, is_digit: Test, kinds: Sequence[Kind] | None = None
     ) -> tuple[Image, NDArray[np.str_]]:
         given.append(images)
-        return make_negatives(images, rng, 22)
+        return make_negatives(images, rng, 22, kinds=kinds)
 
     monkeypatch.setattr(datasets, "make_negatives", record)
     corpus = load_corpus(folder)
     images, labels = digits()
-    assert prints(given[0]) == prints(images[:TRAINED][labels[:TRAINED] != 1])
-    assert prints(given[1]) == prints(images[TRAINED:-TESTED][labels[TRAINED:-TESTED] != 1])
+    for one, other in (given[:2], given[2:]):
+        assert prints(one) == prints(images[:TRAINED][labels[:TRAINED] != 1])
+        assert prints(other) == prints(images[TRAINED:-TESTED][labels[TRAINED:-TESTED] != 1])
     held_out = {name: examples for name, examples in corpus.validation_parts if name.startswith(NON_CHARACTERS)}
     assert f"{NON_CHARACTERS}half a digit" in held_out
-    assert sum(len(examples) for examples in held_out.values()) == 22
+    assert sum(len(examples) for examples in held_out.values()) == 2 * 22
+    assert len(held_out[f"{NON_CHARACTERS}a digit and a 1"]) == 22
     for name, examples in held_out.items():
         assert set(names(examples)) == ({"~"} if name == f"{NON_CHARACTERS}{STRUCK_OUT}" else {"?"})
 
@@ -165,7 +168,9 @@ def test_the_same_seed_gives_the_same_corpus(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(datasets, "HELD_OUT", HELD_OUT)
     monkeypatch.setattr(datasets, "make_printed", partial(make_printed, each=6))
     monkeypatch.setattr(
-        datasets, "make_negatives", lambda images, rng, n=300, is_digit=None: make_negatives(images, rng, min(n, 300))
+        datasets,
+        "make_negatives",
+        lambda images, rng, n, is_digit, kinds=None: make_negatives(images, rng, min(n, 300), kinds=kinds),
     )
     one, two, other = load_corpus(folder, 1), load_corpus(folder, 1), load_corpus(folder, 2)
     for part in ("train", "validation"):
@@ -180,6 +185,8 @@ def test_the_same_seed_gives_the_same_corpus(folder: Path, monkeypatch: pytest.M
         "printed digits",
         "drawn marks",
         "non-characters",
+        "non-characters with a 1",
+        "drawn letters",
     ]
 
 
@@ -282,7 +289,7 @@ def test_no_example_of_a_further_set_is_both_trained_on_and_held_out(folder: Pat
         write(folder / "digits", f"{name}.npz")
     corpus = load_corpus(folder)
     assert len(corpus.train) + len(corpus.validation) == TRAINED + HELD_OUT + MARKS + len(extras(corpus))
-    assert len(corpus.sources) == 5 + len(SETS)
+    assert len(corpus.sources) == 7 + len(SETS)
     assert corpus.order.max() < len(corpus.train)
     assert corpus.train.images.shape == (len(corpus.train), 28, 28)
 

@@ -52,7 +52,11 @@ def made(folder: Path, written_with: list[Handwriting]) -> Made:
             patch.setattr(module, "HELD_OUT", HELD_OUT)
         patch.setattr(datasets, "make_printed", lambda rng: make_printed(rng, each=6))
         patch.setattr(datasets, "NEGATIVES_HELD_OUT", 45)
-        patch.setattr(datasets, "make_negatives", lambda images, rng, n=100, is_digit=None: make_negatives(images, rng, n))
+        patch.setattr(
+            datasets,
+            "make_negatives",
+            lambda images, rng, n=100, is_digit=None, kinds=None: make_negatives(images, rng, n, kinds=kinds),
+        )
         patch.setattr(make, "calibrated", calibrated)
         return make_model(folder, RECIPE)
 

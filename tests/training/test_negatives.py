@@ -30,7 +30,7 @@ def made() -> Image:
 def test_as_many_as_asked_each_with_its_kind_and_only_blanks_are_blank() -> None:
     images, kinds = make_negatives(material(), np.random.default_rng(0), 900)
     assert images.shape == (900, 28, 28) and images.dtype == np.uint8
-    assert set(kinds) == {kind for kind, *_ in negatives._KINDS}
+    assert set(kinds) == {kind for kind, *_ in negatives.KINDS}
     ink = (images > 100).sum(axis=(1, 2))
     assert ink[kinds != "blank"].min() >= 8
     assert (ink[kinds == "blank"] == 0).any() and (ink[kinds == "blank"] > 8).any()  # grain is brought to full contrast too
@@ -65,6 +65,17 @@ def test_two_are_wider_than_one(maker: Maker) -> None:
         columns, rows = np.flatnonzero(ink.max(axis=0) > 32), np.flatnonzero(ink.max(axis=1) > 32)
         shapes.append((columns[-1] - columns[0] + 1) / (rows[-1] - rows[0] + 1))
     assert float(np.median(shapes)) > 1.0
+
+
+def test_a_one_is_a_slim_stroke_and_makes_a_digit_wider() -> None:
+    rng = np.random.default_rng(0)
+    ones = [negatives._one(rng) for _ in range(100)]
+    assert all(12 <= one.shape[0] <= 27 and one.max() > 200 for one in ones)
+    assert float(np.median([one.shape[1] / one.shape[0] for one in ones])) < 0.45
+    alone = [negatives._any(material(), rng) for _ in range(100)]
+    beside = [negatives._digit_and_one(material(), rng) for _ in range(100)]
+    widths = [float(np.median([(ink.max(axis=0) > 32).sum() for ink in inks])) for inks in (alone, beside)]
+    assert widths[1] > widths[0] + 2
 
 
 def test_part_of_a_digit_is_never_as_slim_as_a_one() -> None:
