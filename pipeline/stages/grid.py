@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stages.rulings import Curve, Ruling
+from pipeline.stages.rulings import Curve, Ruling, median_along
 
 #: A separator runs along this share of the table and more.
 _LEAST_SHARE = 0.25
@@ -294,8 +294,7 @@ def _smooth(values: Curve) -> Curve:
     if values.size < 5:
         return values
     padded = np.pad(values, 2, mode="edge")
-    smoothed: Curve = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-    return smoothed
+    return median_along(np.lib.stride_tricks.sliding_window_view(padded, 5))
 
 
 def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separator, character: float) -> list[_Separator]:

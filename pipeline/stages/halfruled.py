@@ -67,15 +67,20 @@ def _tall_rows(grid: Grid, character: float) -> list[int]:
 
 def with_lost_rulings(grid: Grid, ink: Image, character: float) -> Grid:
     """The grid with rulings that are too broken to be found as lines, where a row or column is as wide as two or more."""
-    grid = _with_lost_rows(grid, ink, character)
-    return _with_lost_rows(grid.turned(), transposed(ink), character).turned()
+    if _may_have_lost(grid):
+        grid = _with_lost_rows(grid, ink, character)
+    turned = grid.turned()
+    return _with_lost_rows(turned, transposed(ink), character).turned() if _may_have_lost(turned) else grid
+
+
+def _may_have_lost(grid: Grid) -> bool:
+    """Whether a row is as high as two or more."""
+    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
+    return bool(heights.size >= 3 and heights.max() >= _DOUBLE * np.median(heights))
 
 
 def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
     """With the lines that have ink most of the way across the grid, once that is straight."""
-    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
-    if heights.size < 3 or heights.max() < _DOUBLE * np.median(heights):
-        return grid
     strip = Straight.of(grid, ink, character)
     usual = float(np.median(np.diff(strip.rows)))
     wide = cv2.dilate(strip.image, np.ones((3, 1), np.uint8)) > 0

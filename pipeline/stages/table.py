@@ -20,7 +20,7 @@ from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
-from pipeline.stages.lone import lone_number, page_box
+from pipeline.stages.lone import lone_number, page_boxes
 from pipeline.stages.rests import without_rests
 from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, transposed
 from pipeline.stages.unparted import may_hold_rows, with_unparted_rows
@@ -318,10 +318,9 @@ def _sample(image: Image, points: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _table(number: int, grid: Grid, to_page: Matrix, shape: tuple[int, ...]) -> Table:
     rows, columns = grid.vertices.shape[0] - 1, grid.vertices.shape[1] - 1
-    cells = []
-    for i in range(rows):
-        for j in range(columns):
-            v = grid.vertices
-            corners = np.array([v[i, j], v[i, j + 1], v[i + 1, j + 1], v[i + 1, j]], np.float32)
-            cells.append(Cell(i + 1, j + 1, corners, page_box(corners, to_page, shape)))
+    v = grid.vertices.astype(np.float32)
+    corners = np.stack([v[:-1, :-1], v[:-1, 1:], v[1:, 1:], v[1:, :-1]], axis=2).reshape(-1, 4, 2)
+    places = [(i + 1, j + 1) for i in range(rows) for j in range(columns)]
+    boxes = page_boxes(corners, to_page, shape)
+    cells = (Cell(i, j, quad, box) for (i, j), quad, box in zip(places, corners, boxes, strict=True))
     return Table(number, rows, columns, tuple(cells))
