@@ -19,6 +19,7 @@ from pipeline.stages.kit import Kit
 from pipeline.stages.paper import Outline, sheet_outline
 from pipeline.stages.printed import find_printed, flattening, without_marks
 from pipeline.stages.rectification import rectification, sketch_of
+from pipeline.stages.reversal import with_black_on_white
 from pipeline.stages.shrinking import shrunk
 
 #: The longer side of the working image is brought between these: small photographs are enlarged so that a ruling has a width
@@ -63,7 +64,7 @@ def clean(page: Page, kit: Kit) -> CleanPage:
         borderValue=255,
     )
     shown = cv2.perspectiveTransform(outline[None], np.linalg.inv(to_page))[0]
-    even = _cut_out(even_light(warped.astype(np.uint8, copy=False), shown), shown)
+    even = _cut_out(even_light(with_black_on_white(warped.astype(np.uint8, copy=False)), shown), shown)
     if printed:
         even = without_marks(even, printed)
     ink = binarise(even)

@@ -18,6 +18,10 @@ from pipeline.records import Image
 Curve = NDArray[np.float64]
 
 
+#: Thick lines are thinner than so many characters are high, and so many times as long as thick.
+_BAR, _SLENDER = 0.9, 40.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ruling:
     """A line as (along, across) knots, `along` increasing; as a whole it runs by across = level + slope · along.
@@ -176,8 +180,13 @@ def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> 
     # a line may climb by a pixel or two within `reach`: thickened, it still holds a straight run of that length
     thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8, copy=False)
-    fragments = _fragments(runs, ink, max(4, round(character / 4)), max(3 * stroke, 0.4 * character), step)
+    fragments = _fragments(runs, ink, character, max(3 * stroke, 0.4 * character), step)
     return [_joined(chain) for chain in _chains(fragments, character)]
+
+
+def is_bar(thickness: float, length: float, character: float) -> bool:
+    """Whether what is so thick and long is a line as they are printed around tables, and no blot."""
+    return thickness < _BAR * character and length > _SLENDER * thickness
 
 
 def half_thickness(ruling: Ruling) -> int:
@@ -198,17 +207,19 @@ def places(shape: tuple[int, ...], ruling: Ruling, reach: int, step: int = 1) ->
     return rows, np.broadcast_to(columns, rows.shape)
 
 
-def _fragments(runs: Image, ink: Image, apart: int, thickest: float, step: int) -> list[Ruling]:
+def _fragments(runs: Image, ink: Image, character: float, thickest: float, step: int) -> list[Ruling]:
     """The connected parts of the runs, as curves through their middles; blots thicker than a line can be are left out.
 
-    Their knots are so many pixels `apart`; `runs` and `ink` hold every `step`-th column.
+    `runs` and `ink` hold every `step`-th column.
     """
+    apart = max(4, round(character / 4))  # of the knots
     found = []
     for outline in cv2.findContours(runs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0][::-1]:
         x, y, w, h = cv2.boundingRect(outline)
         whole = cv2.drawContours(np.zeros((h, w), np.uint8), [outline], 0, 1, cv2.FILLED, offset=(-x, -y)) > 0
         part = whole & (runs[y : y + h, x : x + w] > 0)
-        if np.count_nonzero(part) > (thickest + 3) * w:
+        thick = np.count_nonzero(part) / w - 3
+        if thick > thickest and not is_bar(thick, w * step, character):
             continue
         inside = part & (ink[y : y + h, x : x + w] > 0)
         weight = np.count_nonzero(inside, axis=0)
@@ -216,7 +227,7 @@ def _fragments(runs: Image, ink: Image, apart: int, thickest: float, step: int) 
         if filled.size < 2:
             continue
         thickness = float(median_along(weight[filled]))
-        if thickness > thickest:
+        if thickness > thickest and not is_bar(thickness, w * step, character):
             continue
         middle = (np.arange(h) @ inside)[filled] / weight[filled] + y
         count_of_knots = min(filled.size, max(2, round(filled.size * step / apart)))

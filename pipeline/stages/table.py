@@ -7,6 +7,7 @@ anything is written there or not: a blank row keeps its place. Rulings may be cu
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_ruli
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_boxes
 from pipeline.stages.rests import without_rests
-from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, transposed
+from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, is_bar, transposed
 from pipeline.stages.unparted import may_hold_rows, with_unparted_rows
 from pipeline.stages.unruled import unruled_grid
 
@@ -43,14 +44,16 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good = _ruled(page, level, upright, thin, character)
     if boxes and not good:
         return _tabled(page, [boxes.grid()], page.ink)
-    if good and not any(_is_patchy(grid, thin) for grid in good):
+    whole = [grid for grid in good if not _is_patchy(grid, thin)]
+    if good and len(whole) == len(good):
         return _tabled(page, good, _without_lines(page.ink, good, page.pen, page.grey))
     lone = None if good else lone_number(page)
     if lone and lone.tables and len(level) + len(upright) <= _FEW_LINES:
         return lone
     pale = PaleRulings.of(page, thin, character)
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
-    good = _best(good, column_grids(pale, character))
+    columns = [grid for grid in column_grids(pale, character) if not any(overlap(grid, other) for other in whole)]
+    good = _best(good, columns)
     if good:
         ink = within_edges(_without_shadows(page.ink, character), pale.edges)
         return _tabled(page, good, _without_lines(ink, good, page.pen, page.grey))
@@ -188,12 +191,24 @@ def _without_shadows(ink: Image, character: float) -> Image:
 
 
 def _without_blots(ink: Image, character: float) -> Image:
-    """The ink that is thin enough to be a line or a stroke."""
+    """The ink that is thin enough to be a line or a stroke, or long enough for so thick a line."""
     size = max(7, round(0.5 * character))
-    blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8)).astype(np.uint8, copy=False)
     if not blots.any():
         return ink
+    bars = [
+        outline
+        for outline in cv2.findContours(blots, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+        if _is_bar(outline, character)
+    ]
+    blots = cv2.drawContours(blots, bars, -1, 0, cv2.FILLED).astype(np.uint8, copy=False)
     return cv2.bitwise_and(ink, cv2.bitwise_not(cv2.dilate(blots, np.ones((5, 5), np.uint8)))).astype(np.uint8, copy=False)
+
+
+def _is_bar(outline: NDArray[Any], character: float) -> bool:
+    """Whether an outline is that of a thick line, as they are printed around tables."""
+    length = max(cv2.boundingRect(outline)[2:])
+    return is_bar(cv2.contourArea(outline) / length + 1, length, character)
 
 
 def _crossing(level: list[Ruling], upright: list[Ruling], character: float) -> list[tuple[list[Ruling], list[Ruling]]]:
