@@ -20,7 +20,6 @@ from pipeline.stages.paper import Outline, sheet_outline
 from pipeline.stages.printed import find_printed, flattening, without_marks
 from pipeline.stages.rectification import rectification, sketch_of
 from pipeline.stages.reversal import with_black_on_white
-from pipeline.stages.shrinking import shrunk
 
 #: The longer side of the working image is brought between these: small photographs are enlarged so that a ruling has a width
 #: and a digit a shape; large scans carry more pixels than reading needs.
@@ -203,21 +202,19 @@ def even_light(grey: Image, shown: Outline | None = None) -> Image:
 
     What lies beyond what is `shown`, a convex outline, has no part in the brightness of the paper beside it.
     """
-    small = shrunk(grey, _COARSE)
+    size = (max(1, grey.shape[1] // _COARSE), max(1, grey.shape[0] // _COARSE))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     reach = max(3, round(max(small.shape) / 40)) | 1
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     part: Image = np.full(small.shape, 255, np.uint8)
     if shown is not None:
-        whole = cv2.fillConvexPoly(
-            np.zeros(small.shape, np.uint8), ((shown + 0.5) / _COARSE - 0.5).round().astype(np.int32), 255
-        )
+        whole = cv2.fillConvexPoly(np.zeros(small.shape, np.uint8), (shown / _COARSE - 0.5).round().astype(np.int32), 255)
         part = cv2.erode(whole, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
     paper = cv2.morphologyEx(cv2.bitwise_and(small, part), cv2.MORPH_CLOSE, ellipse)
     paper = cv2.GaussianBlur(cv2.bitwise_and(paper, part), (0, 0), reach / 2, borderType=cv2.BORDER_REFLECT)
     weight = cv2.GaussianBlur(part, (0, 0), reach / 2, borderType=cv2.BORDER_REFLECT)
     paper = np.maximum(cv2.divide(paper, np.maximum(weight, 1), scale=255), 1)
-    size = (_COARSE * small.shape[1], _COARSE * small.shape[0])
-    paper = cv2.resize(paper, size, interpolation=cv2.INTER_LINEAR)[: grey.shape[0], : grey.shape[1]]
+    paper = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return cv2.divide(grey, paper, scale=250).astype(np.uint8, copy=False)
 
 
