@@ -19,6 +19,7 @@ from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.erasing import within_edges, without_edges, without_rulings
 from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
+from pipeline.stages.ground import on_paper
 from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_boxes
@@ -63,7 +64,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
 
 def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
     """The page with one table where it is known to be."""
-    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.pen, page.grey))
+    return _laid_out(page, [grid], _without_lines(page.ink, [grid], page.pen, page.grey))
 
 
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
@@ -101,6 +102,16 @@ def _grids(
 
 
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
+    """The page with the tables that stand on paper; or with a note that there are none."""
+    on = on_paper(grids, page.grey, page.ink)
+    return (
+        _laid_out(page, on, ink)
+        if on
+        else TabledPage(page, (), page.ink, "no table was found on the page: lines cross, but on no paper")
+    )
+
+
+def _laid_out(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
     order = _in_reading_order(grids)
     row_height = max(float(np.median(np.diff(grid.vertices[..., 1], axis=0))) for grid in grids)
     ink = without_edges(ink, row_height)
