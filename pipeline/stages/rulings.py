@@ -171,6 +171,12 @@ def as_inked(ruling: Ruling, image: Image) -> Ruling:
     return replace(ruling, thickness=min(ruling.thickness, float(np.median(inked[inked > 0]))))
 
 
+#: A page is curled if so many ends of long lines, and this share of them, climb or fall so steeply over so many knots; they may
+#: climb by as much as these.
+_LEAST_ENDS, _CURLED, _CLIMBING, _END = 4, 0.15, 0.06, 6
+_CLIMBS = (-0.14, 0.14)
+
+
 def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> list[Ruling]:
     """The horizontal lines of about two character heights and more, broken ones joined.
 
@@ -178,10 +184,38 @@ def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> 
     """
     reach = max(24, round(1.8 * character)) // step
     # a line may climb by a pixel or two within `reach`: thickened, it still holds a straight run of that length
-    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8)).astype(np.uint8, copy=False)
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8, copy=False)
-    fragments = _fragments(runs, ink, character, max(3 * stroke, 0.4 * character), step)
+    thickest = max(3 * stroke, 0.4 * character)
+    fragments = _fragments(runs, ink, character, thickest, step)
+    if _climb(fragments):
+        runs = cv2.max(runs, _climbing_runs(thick, reach, step)).astype(np.uint8, copy=False)
+        fragments = _fragments(runs, ink, character, thickest, step)
     return [_joined(chain) for chain in _chains(fragments, character)]
+
+
+def _climb(fragments: list[Ruling]) -> bool:
+    """Whether lines climb or fall towards their ends, as on a curled page: where they do so more, no run is straight."""
+    long = [f for f in fragments if f.along.size >= 2 * _END]
+    ends = [
+        abs((f.across[last] - f.across[first]) / (f.along[last] - f.along[first]))
+        for f in long
+        for first, last in ((0, _END), (-1 - _END, -1))
+    ]
+    return bool(sum(end > _CLIMBING for end in ends) >= max(_LEAST_ENDS, _CURLED * len(ends)))
+
+
+def _climbing_runs(thick: Image, reach: int, step: int) -> Image:
+    """255 on what is straight for so long where lines climb or fall, of a picture of every `step`-th column."""
+    runs = np.zeros_like(thick)
+    for climb in _CLIMBS:
+        shear = np.array([[1.0, 0.0, 0.0], [-climb * step, 1.0, max(0.0, climb * step * thick.shape[1])]])
+        size = thick.shape[1], thick.shape[0] + int(np.ceil(abs(climb) * step * thick.shape[1])) + 1
+        level = cv2.warpAffine(thick, shear, size, flags=cv2.INTER_NEAREST)
+        found = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8))
+        back = cv2.warpAffine(found, shear, thick.shape[1::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        runs = cv2.max(runs, back).astype(np.uint8, copy=False)
+    return runs
 
 
 def is_bar(thickness: float, length: float, character: float) -> bool:

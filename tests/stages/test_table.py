@@ -189,6 +189,12 @@ def test_double_lines_make_no_rows(double: tuple[int, ...]) -> None:
     assert found(grid_sheet(8, 5, double=double, write=WRITTEN), Defects(skew=0.7)) == [(8, 5)]
 
 
+@pytest.mark.parametrize("curl", [0.02, 0.03, 0.04])
+def test_a_curled_page_keeps_its_outer_columns(curl: float) -> None:
+    sheet = render_sheet(replace(mark_sheet(rng(), blank_share=0.05), dpi=150), handwriting(), rng())
+    assert found(sheet, Defects(curl=curl)) == [(26, 8)]
+
+
 @pytest.mark.parametrize("thick", [12, 14])
 def test_a_row_between_thick_lines_is_a_table(thick: int) -> None:
     above, below = grid_sheet(12, 6, write=WRITTEN), grid_sheet(1, 6, write=WRITTEN, without="lrt", cell=(120, 60))
