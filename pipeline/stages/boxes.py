@@ -16,6 +16,7 @@ from pipeline.records import Box, Image
 from pipeline.stages.erasing import without_rulings
 from pipeline.stages.grid import Grid
 from pipeline.stages.rulings import Ruling
+from pipeline.stages.shrinking import shrunk
 from pipeline.stages.unruled import grid_around
 
 #: A box is so many character heights high at least, and this share of the page at most; so many times as wide as high; and so
@@ -43,9 +44,7 @@ class BoxGroups:
 
 def box_groups(ink: Image, character: float, stroke: float) -> BoxGroups | None:
     """The groups of outlined boxes on a page; None if it has none."""
-    height, width = ink.shape
-    half = cv2.resize(ink, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
-    sketch = cv2.threshold(half, 0, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
+    sketch = cv2.threshold(shrunk(ink, 2), 0, 255, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
     if not _grouped(sketch, character / 2, slack=0.8):
         return None  # as with most pages
     groups = _grouped(ink, character)
@@ -87,7 +86,7 @@ def _is_outlined(ink: Image, box: Box) -> bool:
         ink[box.y : box.bottom, box.x - 1],
         ink[box.y : box.bottom, box.right],
     )
-    return all(float((side > 0).mean()) > 0.75 for side in sides)
+    return all(cv2.countNonZero(np.ascontiguousarray(side)) > 0.75 * side.size for side in sides)
 
 
 def _groups(boxes: list[Box]) -> list[list[Box]]:
@@ -108,7 +107,7 @@ def _groups(boxes: list[Box]) -> list[list[Box]]:
 
 def _are_cells(ink: Image, boxes: list[Box]) -> bool:
     """Whether the sides of more than a few go on above or below, as rulings do."""
-    going_on = []
+    going_on = 0
     for box in boxes:
         thick = _thickness(ink, box)
         beyond = thick + max(2, round(_BETWEEN * box.height))
@@ -116,8 +115,10 @@ def _are_cells(ink: Image, boxes: list[Box]) -> bool:
         sides = []
         for rows in (slice(max(0, box.y - beyond), box.y - thick), slice(box.bottom + thick, box.bottom + beyond)):
             sides += [ink[rows, left : box.x], ink[rows, box.right : right]]
-        going_on.append(any(side.size and float((side > 0).any(axis=1).mean()) > 0.9 for side in sides))
-    return float(np.mean(going_on)) > _FEW
+        going_on += any(side.size and float((side > 0).any(axis=1).mean()) > 0.9 for side in sides)
+        if going_on > _FEW * len(boxes):
+            return True
+    return False
 
 
 def _thickness(ink: Image, box: Box) -> int:

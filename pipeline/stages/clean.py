@@ -19,6 +19,7 @@ from pipeline.stages.kit import Kit
 from pipeline.stages.paper import Outline, sheet_outline
 from pipeline.stages.printed import find_printed, flattening, without_marks
 from pipeline.stages.rectification import rectification, sketch_of
+from pipeline.stages.reversal import with_black_on_white
 
 #: The longer side of the working image is brought between these: small photographs are enlarged so that a ruling has a width
 #: and a digit a shape; large scans carry more pixels than reading needs.
@@ -27,6 +28,8 @@ _SHORTEST, _LONGEST = 1700, 2800
 _SHORTEST_STROKE, _LONGEST_STROKE, _ENOUGH = 3.0, 60.0, 200
 #: A pixel is compared with its surroundings, so many strokes wide at least; pale ink must be ink for sure in this share.
 _SURROUNDINGS, _SURE = 8.0, 0.15
+#: The brightness of the paper is measured in squares of so many pixels.
+_COARSE = 8
 #: So many of the surrounding pixels, or more, are looked at each way.
 _SAMPLES = 14
 
@@ -60,7 +63,7 @@ def clean(page: Page, kit: Kit) -> CleanPage:
         borderValue=255,
     )
     shown = cv2.perspectiveTransform(outline[None], np.linalg.inv(to_page))[0]
-    even = _cut_out(even_light(warped.astype(np.uint8, copy=False), shown), shown)
+    even = _cut_out(even_light(with_black_on_white(warped.astype(np.uint8, copy=False)), shown), shown)
     if printed:
         even = without_marks(even, printed)
     ink = binarise(even)
@@ -186,7 +189,7 @@ def _middles(ink: Image) -> tuple[Floats, NDArray[np.int64]]:
     """The distance to paper along the middles of strokes, and which pixels these are."""
     distance = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
     ridge = cv2.compare(distance, cv2.dilate(distance, np.ones((3, 3), np.uint8)), cv2.CMP_GE)
-    middles = np.flatnonzero(cv2.bitwise_and(ridge, ink))
+    middles = np.flatnonzero(cv2.bitwise_and(ridge, ink).view(np.bool_))  # of truth values it is five times as fast
     return distance.ravel()[middles].astype(np.float32, copy=False), middles
 
 
@@ -199,13 +202,13 @@ def even_light(grey: Image, shown: Outline | None = None) -> Image:
 
     What lies beyond what is `shown`, a convex outline, has no part in the brightness of the paper beside it.
     """
-    size = (max(1, grey.shape[1] // 8), max(1, grey.shape[0] // 8))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    size = (max(1, grey.shape[1] // _COARSE), max(1, grey.shape[0] // _COARSE))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     reach = max(3, round(max(small.shape) / 40)) | 1
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     part: Image = np.full(small.shape, 255, np.uint8)
     if shown is not None:
-        whole = cv2.fillConvexPoly(np.zeros(small.shape, np.uint8), (shown / 8 - 0.5).round().astype(np.int32), 255)
+        whole = cv2.fillConvexPoly(np.zeros(small.shape, np.uint8), (shown / _COARSE - 0.5).round().astype(np.int32), 255)
         part = cv2.erode(whole, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
     paper = cv2.morphologyEx(cv2.bitwise_and(small, part), cv2.MORPH_CLOSE, ellipse)
     paper = cv2.GaussianBlur(cv2.bitwise_and(paper, part), (0, 0), reach / 2, borderType=cv2.BORDER_REFLECT)

@@ -14,6 +14,8 @@ from pipeline.stages.rulings import Ruling, half_thickness, places, transposed
 
 #: A pen can be told from a ruling that is paler by so much, of 255; what is this share of the way darker is the pen's.
 _PALER, _PEN = 40.0, 0.6
+#: How dark the pen is, every so manieth row of the page tells.
+_SAMPLED = 4
 #: A ruling is so dark itself, along this share of its way: a fine one that lies askew is darker here than there.
 _OWN = 0.9
 #: A stroke along a ruling is so many stroke widths long, or longer.
@@ -47,7 +49,7 @@ def without_rulings(ink: Image, level: list[Ruling], upright: list[Ruling], stro
 
 def _median(image: Image, mask: Image) -> float:
     """The median of an image where the mask is not 0; 0 if it is so nowhere."""
-    counts = np.cumsum(cv2.calcHist([image], [0], mask, [256], [0, 256]).ravel())
+    counts = np.cumsum(cv2.calcHist([image[::_SAMPLED]], [0], mask[::_SAMPLED], [256], [0, 256]).ravel())
     return float(np.searchsorted(counts, counts[-1] / 2)) if counts[-1] else 0.0
 
 
@@ -99,26 +101,27 @@ def _bare(ink: Image, rulings: list[Ruling], stroke: float, dark: Image | None =
     for ruling in rulings:
         half = half_thickness(ruling)
         reach = half + max(3, round(stroke))
-        place = places(ink.shape, ruling, reach)
-        strip = (ink[place] > 0).view(np.uint8)
-        above = np.minimum.accumulate(strip[: reach - half][::-1], axis=0)
-        below = np.minimum.accumulate(strip[reach + half + 1 :], axis=0)
-        run = sum(np.count_nonzero(part, axis=0) for part in (strip[reach - half : reach + half + 1], above, below))
+        rows, columns = places(ink.shape, ruling, reach)
+        place = rows * ink.shape[1] + columns  # taking by one index is twice as fast as by two
+        strip = (ink.take(place) > 0).view(np.uint8)
+        own = slice(reach - half, reach + half + 1)
+        above = np.minimum.accumulate(strip[: own.start][::-1], axis=0)
+        below = np.minimum.accumulate(strip[own.stop :], axis=0)
+        run = sum(np.add.reduce(part, axis=0, dtype=np.int32) for part in (strip[own], above, below))
         bare = run < ruling.thickness + max(1.5, 0.45 * stroke)
         if dark is not None:
-            bare &= ~_under_pen(
-                dark[place][reach - half : reach + half + 1], strip[reach - half : reach + half + 1], pen, stroke
-            )
-        touching = np.concatenate([above[::-1], strip[reach - half : reach + half + 1], below]) > 0
+            bare &= ~_under_pen(dark.take(place[own]), strip[own], pen, stroke)
+        touching = np.concatenate([above[::-1], strip[own], below]) > 0
         erased = touching & bare[None, :]
-        out[place[0][erased], place[1][erased]] = 255
+        out.put(place[erased], 255)
     return out
 
 
 def _under_pen(dark: Image, inked: NDArray[np.uint8], pen: float, stroke: float) -> NDArray[np.bool_]:
     """Where along a ruling, of which (across, along) is given, the ink is the pen's, if the ruling is paler."""
-    darkest = np.where(inked > 0, dark, 0).max(axis=0)
-    own = float(np.quantile(darkest[darkest > 0], _OWN)) if darkest.any() else pen
+    darkest = (dark * inked).max(axis=0)
+    some = np.sort(darkest[darkest > 0])
+    own = float(some[int(_OWN * (some.size - 1))]) if some.size else pen
     if own > pen - _PALER:
         return np.zeros(darkest.shape, bool)
     over = np.where(darkest > own + _PEN * (pen - own), 255, 0).astype(np.uint8)

@@ -21,13 +21,15 @@ def without_fillers(ink: Image, grid: Grid) -> Image:
     """The ink without the lines from the left side of cells to the writing in them; a line by itself stays, for it says nil."""
     out = ink.copy()
     v = grid.vertices
-    for i in range(v.shape[0] - 1):
-        for j in range(v.shape[1] - 1):
-            x0, y0 = (max(0, int(v[i : i + 2, j, 0].min())), max(0, int(v[i, j : j + 2, 1].min())))
-            x1, y1 = int(v[i : i + 2, j + 1, 0].max()), int(v[i + 1, j : j + 2, 1].max())
-            cell = out[y0:y1, x0:x1]
-            if cell[:, : round(_NEAR * cell.shape[0])].any():
-                _erase_filler(cell)
+    left, right = v[:, :-1, 0], v[:, 1:, 0]
+    top, bottom = v[:-1, :, 1], v[1:, :, 1]
+    low = np.stack([np.minimum(left[:-1], left[1:]), np.minimum(top[:, :-1], top[:, 1:])], axis=2)
+    high = np.stack([np.maximum(right[:-1], right[1:]), np.maximum(bottom[:, :-1], bottom[:, 1:])], axis=2)
+    places = np.concatenate([np.maximum(low, 0), high], axis=2).astype(int)
+    for x0, y0, x1, y1 in places.reshape(-1, 4).tolist():
+        cell = out[y0:y1, x0:x1]
+        if cell.size and cell[:, : round(_NEAR * cell.shape[0])].any():
+            _erase_filler(cell)
     return out
 
 
@@ -35,6 +37,9 @@ def _erase_filler(cell: Image) -> None:
     height, width = cell.shape
     length = round(_LONG * height)
     if not 2 < length < width:
+        return
+    # where it runs into the cell's side, half the length that is looked for will do
+    if cv2.reduce(cell, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() < 255 * (length // 2):
         return
     runs = cv2.morphologyEx(cell, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     if not runs.any():

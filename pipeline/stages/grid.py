@@ -5,12 +5,12 @@ Rulings may be curved, broken and open at the sides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stages.rulings import Curve, Ruling
+from pipeline.stages.rulings import Curve, Ruling, median_along
 
 #: A separator runs along this share of the table and more.
 _LEAST_SHARE = 0.25
@@ -28,6 +28,9 @@ _OVER, _AT_RULING = 2, 0.6
 _DOUBLE = 0.6, 0.3
 #: A crease goes on for so many character heights beyond a table on both sides; few lines of a table are creases.
 _CREASE, _FEW = 2.0, 0.25
+#: Where a line is not drawn it has so many knots; neighbours are drawn there but for this share of the way; where its own ends
+#: are, so many knots tell.
+_KNOTS, _NEARLY, _AT_END = 12, 0.1, 5
 #: A single vertical ruling makes a table with more horizontal ones than this that run on from it by so many character heights.
 _LEAST_RUNGS, _WIDE = 3, 3.0
 
@@ -234,11 +237,15 @@ def _ends_within(rows: list[_Separator], columns: list[_Separator], character: f
 
 
 def _whole(separator: _Separator, along: Curve, across: Curve) -> list[Ruling]:
-    """A separator's rulings, and one that runs through all its vertices."""
+    """A separator's rulings, and one that runs from the first to the last of its vertices, through all of them."""
     if not separator.rulings:
         return []
     thickness = float(np.median([r.thickness for r in separator.rulings]))
-    return [*separator.rulings, Ruling.through(along, across, thickness)]
+    between = separator.along[(separator.along > along[0]) & (separator.along < along[-1])]
+    places = np.concatenate([along, between])
+    order = np.argsort(places, kind="stable")
+    course = np.concatenate([across, separator.at(between)])
+    return [*separator.rulings, Ruling.through(places[order], course[order], thickness)]
 
 
 def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[list[_Separator], float]:
@@ -269,7 +276,30 @@ def _separators(rulings: list[Ruling], character: float, least: float) -> tuple[
         sort = np.argsort(along, kind="stable")
         members = tuple(rulings[i] for i in cluster)
         found.append(_Separator(reference, along[sort], _smooth(offset[sort]), float(np.median(offset)), members))
-    return found, least
+    return [_drawn_on(line, found) for line in found], least
+
+
+def _drawn_on(line: _Separator, lines: list[_Separator]) -> _Separator:
+    """A line that goes on beyond its ends as its nearest neighbours on both sides do; as the reference does, without any."""
+    low, high = (float(np.median([other.along[end] for other in lines])) for end in (0, -1))
+    at = lines.index(line)
+    parts = [(line.along, line.offset)]
+    for end, stop in ((float(line.along[0]), low), (float(line.along[-1]), high)):
+        beyond = np.linspace(end, stop, _KNOTS + 1)[1:]
+        # those that are drawn there, and where the line ends as well
+        able = [i for i, other in enumerate(lines) if i != at and other.along[0] <= min(end, stop) + _NEARLY * abs(stop - end)]
+        able = [i for i in able if lines[i].along[-1] >= max(end, stop) - _NEARLY * abs(stop - end)]
+        beside = [max((i for i in able if i < at), default=None), min((i for i in able if i > at), default=None)]
+        near = [lines[i] for i in beside if i is not None]
+        if (stop - end) * (end - float(line.along.mean())) <= 0 or not near:
+            continue  # it goes as far as the others
+        share = np.array([1 / max(abs(other.level - line.level), 1.0) for other in near])
+        change = np.array([np.interp(beyond, o.along, o.offset) - np.interp(end, o.along, o.offset) for o in near])
+        own = np.median(line.offset[:_AT_END] if stop < end else line.offset[-_AT_END:])
+        offset = own + (share / share.sum()) @ change
+        parts.insert(0, (beyond[::-1], offset[::-1])) if stop < end else parts.append((beyond, offset))
+    along, offset = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return replace(line, along=along, offset=offset)
 
 
 def _clusters(levels: Curve, near: float) -> list[list[int]]:
@@ -294,8 +324,7 @@ def _smooth(values: Curve) -> Curve:
     if values.size < 5:
         return values
     padded = np.pad(values, 2, mode="edge")
-    smoothed: Curve = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
-    return smoothed
+    return median_along(np.lib.stride_tricks.sliding_window_view(padded, 5))
 
 
 def _closed(separators: list[_Separator], crossing: list[Ruling], middle: _Separator, character: float) -> list[_Separator]:

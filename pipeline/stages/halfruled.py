@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.records import Image
 from pipeline.stages.grid import Grid
 from pipeline.stages.lines import Lines
-from pipeline.stages.rulings import Curve, Ruling, transposed
+from pipeline.stages.rulings import Curve, Ruling, median_along, transposed
 from pipeline.stages.straight import Straight
 
 #: A row may hold several lines if it is this many character heights high.
@@ -26,6 +26,9 @@ _CROSSING, _BAND = (0.25, 0.45), 0.12
 _DOUBLE, _WHITE = 1.6, 0.15
 #: A ruling that is lost has ink along this share of its way, and is this share of a row away from the next.
 _LOST, _CLEAR = 0.75, 0.4
+#: It is traced in pieces of so many characters' height, by what is straight for this long, so far up and down, and seen along
+#: this share of a piece.
+_PIECE, _STRAIGHT, _ASIDE, _SEEN = 3.0, 0.7, 0.6, 0.4
 #: A ruled row this many times as high as the usual one is no row of its own kind.
 _TALLER = 2.2
 
@@ -67,15 +70,20 @@ def _tall_rows(grid: Grid, character: float) -> list[int]:
 
 def with_lost_rulings(grid: Grid, ink: Image, character: float) -> Grid:
     """The grid with rulings that are too broken to be found as lines, where a row or column is as wide as two or more."""
-    grid = _with_lost_rows(grid, ink, character)
-    return _with_lost_rows(grid.turned(), transposed(ink), character).turned()
+    if _may_have_lost(grid):
+        grid = _with_lost_rows(grid, ink, character)
+    turned = grid.turned()
+    return _with_lost_rows(turned, transposed(ink), character).turned() if _may_have_lost(turned) else grid
+
+
+def _may_have_lost(grid: Grid) -> bool:
+    """Whether a row is as high as two or more."""
+    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
+    return bool(heights.size >= 3 and heights.max() >= _DOUBLE * np.median(heights))
 
 
 def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
     """With the lines that have ink most of the way across the grid, once that is straight."""
-    heights = np.diff(grid.vertices[..., 1].mean(axis=1))
-    if heights.size < 3 or heights.max() < _DOUBLE * np.median(heights):
-        return grid
     strip = Straight.of(grid, ink, character)
     usual = float(np.median(np.diff(strip.rows)))
     wide = cv2.dilate(strip.image, np.ones((3, 1), np.uint8)) > 0
@@ -95,7 +103,9 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
         share[max(0, y - clear) : y + clear + 1] = 0
     if not lost:
         return grid
-    lines = [strip.back(np.stack([strip.columns, np.full(strip.columns.size, y)], axis=1)) for y in lost]
+    courses = [_traced(strip, y) for y in lost]
+    lines = [strip.back(np.stack([strip.columns, np.interp(strip.columns, *course)], axis=1)) for course in courses]
+    drawn = [strip.back(np.stack(course, axis=1)) for course in courses]
     order = np.argsort(np.concatenate([strip.rows, lost]))
     was = {int(j): i for i, j in enumerate(order)}
     thickness = float(np.median([r.thickness for r in grid.level]))
@@ -103,8 +113,28 @@ def _with_lost_rows(grid: Grid, ink: Image, character: float) -> Grid:
         grid,
         vertices=np.concatenate([grid.vertices, np.stack(lines)], axis=0)[order],
         open_rows=frozenset(was[i] for i in grid.open_rows),
-        level=[*grid.level, *(Ruling.through(line[:, 0], line[:, 1], thickness) for line in lines)],
+        level=[*grid.level, *(Ruling.through(course[:, 0], course[:, 1], thickness) for course in drawn)],
     )
+
+
+def _traced(strip: Straight, y: float) -> tuple[Curve, Curve]:
+    """The way that a lost ruling near this height takes through the strip, by what of it is straight: x and y of its knots."""
+    width = strip.image.shape[1]
+    reach = max(1, round(_ASIDE * strip.character))
+    top = max(0, round(y) - reach)
+    band = strip.image[top : round(y) + reach + 1]
+    straight = cv2.morphologyEx(band, cv2.MORPH_OPEN, np.ones((1, max(2, round(_STRAIGHT * strip.character))), np.uint8))
+    edges = np.linspace(0, width, max(2, round(width / (_PIECE * strip.character))) + 1).round().astype(int)
+    share = np.array([(straight[:, a:b] > 0).mean(axis=1) for a, b in pairwise(edges)])
+    found = share.max(axis=1) > _SEEN
+    if not found.any():
+        return np.array([0.0, width]), np.array([y, y])
+    most = share == share.max(axis=1, keepdims=True)
+    middle = most @ np.arange(most.shape[1]) / most.sum(axis=1)
+    x = (edges[:-1] + edges[1:]) / 2
+    course = np.pad(np.interp(x, x[found], middle[found]), 2, mode="edge")
+    smooth = median_along(np.lib.stride_tricks.sliding_window_view(course, 5)) + top
+    return np.concatenate([[0.0], x, [width]]), np.concatenate([smooth[:1], smooth, smooth[-1:]])
 
 
 def _creases(grid: Grid, strip: Straight, character: float) -> list[int]:

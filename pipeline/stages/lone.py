@@ -107,13 +107,13 @@ def single_glyph(page: Page) -> SegmentedPage:
     return SegmentedPage(tabled, (Lattice(tabled.tables[0].cells[0], 1, (), segments),), clean.stroke_width)
 
 
-def page_box(corners: Floats, to_page: Matrix, shape: tuple[int, ...]) -> Box:
-    """Bounding box in page pixels, within the page, of a quadrilateral in clean pixels."""
-    placed = cv2.perspectiveTransform(corners.reshape(1, -1, 2).astype(np.float64), to_page)[0]
+def page_boxes(corners: Floats, to_page: Matrix, shape: tuple[int, ...]) -> list[Box]:
+    """Bounding boxes in page pixels, within the page, of quadrilaterals (n, 4, 2) in clean pixels."""
+    placed = cv2.perspectiveTransform(corners.reshape(1, -1, 2).astype(np.float64), to_page).reshape(corners.shape)
     limit = np.array([shape[1], shape[0]])
-    low = np.clip(np.floor(placed.min(axis=0)), 0, limit - 1).astype(int)
-    high = np.clip(np.ceil(placed.max(axis=0)), low + 1, limit).astype(int)
-    return Box(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+    low = np.clip(np.floor(placed.min(axis=1)), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(placed.max(axis=1)), low + 1, limit).astype(int)
+    return [Box(*box) for box in np.hstack([low, high - low]).tolist()]
 
 
 def _is_light_on_dark(grey: Image) -> bool:
@@ -128,5 +128,6 @@ def _box_corners(low: NDArray[np.float64], high: NDArray[np.float64]) -> Floats:
 
 
 def _one_cell(page: CleanPage, ink: Image, corners: Floats) -> TabledPage:
-    cell = Cell(1, 1, corners, page_box(corners, page.to_page, page.page.image.shape))
+    [box] = page_boxes(corners[None], page.to_page, page.page.image.shape)
+    cell = Cell(1, 1, corners, box)
     return TabledPage(page, (Table(1, 1, 1, (cell,)),), ink)

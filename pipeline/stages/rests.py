@@ -20,16 +20,15 @@ def without_rests(ink: Image, grid: Grid) -> Image:
     """The ink without the rests of horizontal rulings in cells that hold nothing else."""
     out = ink.copy()
     v = grid.vertices
-    last = v.shape[0] - 1
-    for i in range(last):
+    level, upright = (v[:, :-1, 1] + v[:, 1:, 1]) / 2, (v[:-1, :, 0] + v[1:, :, 0]) / 2
+    sides = np.stack([level[:-1], level[1:], upright[:, :-1], upright[:, 1:]], axis=2).tolist()
+    for i, row in enumerate(sides):
         if {i, i + 1} & grid.open_rows:
             continue
-        for j in range(v.shape[1] - 1):
-            top, bottom = v[i, j : j + 2, 1].mean(), v[i + 1, j : j + 2, 1].mean()
-            height = float(bottom - top)
-            left, right = v[i : i + 2, j, 0].mean() + _ASIDE * height, v[i : i + 2, j + 1, 0].mean() - _ASIDE * height
-            places = (max(0, round(float(place))) for place in (top, bottom, left, right))
-            y0, y1, x0, x1 = places
+        for top, bottom, left, right in row:
+            height = bottom - top
+            aside = _ASIDE * height
+            y0, y1, x0, x1 = (max(0, round(place)) for place in (top, bottom, left + aside, right - aside))
             cell = out[y0:y1, x0:x1]
             if cell.size and _holds_rests_only(cell, height):
                 cell[:] = 0
@@ -38,9 +37,8 @@ def without_rests(ink: Image, grid: Grid) -> Image:
 
 def _holds_rests_only(cell: Image, height: float) -> bool:
     """Whether all ink keeps beside the upper or the lower side, low as a line is, and some of it is as long as a line."""
-    inked = np.asarray(cell.any(axis=1))
     beside = round(_BESIDE * height)
-    if not inked.any() or inked[beside : max(beside, cell.shape[0] - beside)].any():
+    if cell[beside : max(beside, cell.shape[0] - beside)].any() or not cell.any():
         return False
     stats = cv2.connectedComponentsWithStats(cell, connectivity=8)[2][1:]
     widths, heights = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]

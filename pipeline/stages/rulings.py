@@ -7,6 +7,7 @@ a ruling's direction, `across` the other one. Lengths are in units of the page's
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from pipeline.records import Image
 
 Curve = NDArray[np.float64]
+
+
+#: Thick lines are thinner than so many characters are high, and so many times as long as thick.
+_BAR, _SLENDER = 0.9, 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,9 +39,10 @@ class Ruling:
     @staticmethod
     def through(along: Curve, across: Curve, thickness: float, inked: float | None = None) -> Ruling:
         """The ruling with these knots, drawn without gaps unless `inked` is given."""
-        mean_x, mean_y = float(along.mean()), float(across.mean())
-        spread = float(((along - mean_x) ** 2).sum())
-        slope = float(((along - mean_x) * (across - mean_y)).sum()) / spread if spread > 0 else 0.0
+        mean_x, mean_y = float(along.sum()) / along.size, float(across.sum()) / across.size
+        away = along - mean_x
+        spread = float(away @ away)
+        slope = float(away @ (across - mean_y)) / spread if spread > 0 else 0.0
         inked = float(along[-1] - along[0]) if inked is None else inked
         return Ruling(along, across, thickness, mean_y - slope * mean_x, slope, inked)
 
@@ -59,8 +65,15 @@ class Ruling:
     def at(self, along: Curve | float) -> Curve:
         """Position across; beyond the ends the line goes on in the direction that it has as a whole."""
         place = np.asarray(along, np.float64)
-        within = np.clip(place, self.along[0], self.along[-1])
+        within = np.minimum(np.maximum(place, self.along[0]), self.along[-1])
         return np.asarray(np.interp(within, self.along, self.across) + self.slope * (place - within))
+
+
+def median_along(values: NDArray[Any]) -> NDArray[np.float64]:
+    """The median along the last axis; for the few values along a ruling many times as fast as numpy's."""
+    ordered = np.sort(values, axis=-1)
+    count = ordered.shape[-1]
+    return np.asarray(0.5 * (ordered[..., (count - 1) // 2] + ordered[..., count // 2].astype(np.float64)))
 
 
 def transposed(image: Image) -> Image:
@@ -158,6 +171,12 @@ def as_inked(ruling: Ruling, image: Image) -> Ruling:
     return replace(ruling, thickness=min(ruling.thickness, float(np.median(inked[inked > 0]))))
 
 
+#: A page is curled if so many ends of long lines, and this share of them, climb or fall so steeply over so many knots; they may
+#: climb by as much as these.
+_LEAST_ENDS, _CURLED, _CLIMBING, _END = 4, 0.15, 0.06, 6
+_CLIMBS = (-0.14, 0.14)
+
+
 def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> list[Ruling]:
     """The horizontal lines of about two character heights and more, broken ones joined.
 
@@ -165,10 +184,43 @@ def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> 
     """
     reach = max(24, round(1.8 * character)) // step
     # a line may climb by a pixel or two within `reach`: thickened, it still holds a straight run of that length
-    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8))
+    thick = cv2.dilate(ink, np.ones((3, 1), np.uint8)).astype(np.uint8, copy=False)
     runs = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8)).astype(np.uint8, copy=False)
-    fragments = _fragments(runs, ink, max(4, round(character / 4)), max(3 * stroke, 0.4 * character), step)
+    thickest = max(3 * stroke, 0.4 * character)
+    fragments = _fragments(runs, ink, character, thickest, step)
+    if _climb(fragments):
+        runs = cv2.max(runs, _climbing_runs(thick, reach, step)).astype(np.uint8, copy=False)
+        fragments = _fragments(runs, ink, character, thickest, step)
     return [_joined(chain) for chain in _chains(fragments, character)]
+
+
+def _climb(fragments: list[Ruling]) -> bool:
+    """Whether lines climb or fall towards their ends, as on a curled page: where they do so more, no run is straight."""
+    long = [f for f in fragments if f.along.size >= 2 * _END]
+    ends = [
+        abs((f.across[last] - f.across[first]) / (f.along[last] - f.along[first]))
+        for f in long
+        for first, last in ((0, _END), (-1 - _END, -1))
+    ]
+    return bool(sum(end > _CLIMBING for end in ends) >= max(_LEAST_ENDS, _CURLED * len(ends)))
+
+
+def _climbing_runs(thick: Image, reach: int, step: int) -> Image:
+    """255 on what is straight for so long where lines climb or fall, of a picture of every `step`-th column."""
+    runs = np.zeros_like(thick)
+    for climb in _CLIMBS:
+        shear = np.array([[1.0, 0.0, 0.0], [-climb * step, 1.0, max(0.0, climb * step * thick.shape[1])]])
+        size = thick.shape[1], thick.shape[0] + int(np.ceil(abs(climb) * step * thick.shape[1])) + 1
+        level = cv2.warpAffine(thick, shear, size, flags=cv2.INTER_NEAREST)
+        found = cv2.morphologyEx(level, cv2.MORPH_OPEN, np.ones((1, reach), np.uint8))
+        back = cv2.warpAffine(found, shear, thick.shape[1::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
+        runs = cv2.max(runs, back).astype(np.uint8, copy=False)
+    return runs
+
+
+def is_bar(thickness: float, length: float, character: float) -> bool:
+    """Whether what is so thick and long is a line as they are printed around tables, and no blot."""
+    return thickness < _BAR * character and length > _SLENDER * thickness
 
 
 def half_thickness(ruling: Ruling) -> int:
@@ -182,37 +234,41 @@ def places(shape: tuple[int, ...], ruling: Ruling, reach: int, step: int = 1) ->
     In an image of every `step`-th column.
     """
     columns = np.arange(max(0, int(ruling.start) // step), min(shape[1], int(ruling.stop) // step + 1))
-    middle = np.round(ruling.at(step * columns.astype(np.float64))).astype(np.int64)
-    rows = np.clip(middle[None, :] + np.arange(-reach, reach + 1)[:, None], 0, shape[0] - 1)
+    middle = np.rint(ruling.at(step * columns.astype(np.float64))).astype(np.int64)
+    rows = np.add.outer(np.arange(-reach, reach + 1), middle)
+    if columns.size and (rows[0].min() < 0 or rows[-1].max() >= shape[0]):
+        rows = np.clip(rows, 0, shape[0] - 1)
     return rows, np.broadcast_to(columns, rows.shape)
 
 
-def _fragments(runs: Image, ink: Image, apart: int, thickest: float, step: int) -> list[Ruling]:
+def _fragments(runs: Image, ink: Image, character: float, thickest: float, step: int) -> list[Ruling]:
     """The connected parts of the runs, as curves through their middles; blots thicker than a line can be are left out.
 
-    Their knots are so many pixels `apart`; `runs` and `ink` hold every `step`-th column.
+    `runs` and `ink` hold every `step`-th column.
     """
+    apart = max(4, round(character / 4))  # of the knots
     found = []
     for outline in cv2.findContours(runs, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0][::-1]:
         x, y, w, h = cv2.boundingRect(outline)
         whole = cv2.drawContours(np.zeros((h, w), np.uint8), [outline], 0, 1, cv2.FILLED, offset=(-x, -y)) > 0
         part = whole & (runs[y : y + h, x : x + w] > 0)
-        if np.count_nonzero(part) > (thickest + 3) * w:
+        thick = np.count_nonzero(part) / w - 3
+        if thick > thickest and not is_bar(thick, w * step, character):
             continue
         inside = part & (ink[y : y + h, x : x + w] > 0)
-        weight = inside.sum(axis=0)
+        weight = np.count_nonzero(inside, axis=0)
         filled = np.flatnonzero(weight)
         if filled.size < 2:
             continue
-        thickness = float(np.median(weight[filled]))
-        if thickness > thickest:
+        thickness = float(median_along(weight[filled]))
+        if thickness > thickest and not is_bar(thickness, w * step, character):
             continue
-        middle = (inside * np.arange(h)[:, None]).sum(axis=0)[filled] / weight[filled] + y
+        middle = (np.arange(h) @ inside)[filled] / weight[filled] + y
         count_of_knots = min(filled.size, max(2, round(filled.size * step / apart)))
         first = np.arange(count_of_knots) * filled.size // count_of_knots
         parts = first[:, None] + np.arange(filled.size // count_of_knots)
         along = filled[parts].mean(axis=1) + x
-        across = np.median(middle[parts], axis=1)
+        across = median_along(middle[parts])
         along[0], along[-1] = x + filled[0], x + filled[-1]
         found.append(Ruling.through(along * step, across, thickness, float(filled.size * step)))
     return found
@@ -221,37 +277,38 @@ def _fragments(runs: Image, ink: Image, apart: int, thickest: float, step: int) 
 def _chains(fragments: list[Ruling], character: float) -> list[list[Ruling]]:
     """Fragments that continue one another, from left to right."""
     chains: list[list[Ruling]] = []
-    open_chains: list[list[Ruling]] = []
     widest = 4 * character  # two tables side by side lie further apart
+    stop, end, slope, length = np.zeros((4, len(fragments)))  # of the last fragment of each chain
+    near = np.zeros(0, np.intp)  # the chains that end so near to the next fragment
     for fragment in sorted(fragments, key=lambda f: f.start):
-        open_chains = [c for c in open_chains if fragment.start - c[-1].stop < widest]
-        best, best_cost = None, np.inf
-        for chain in open_chains:
-            last = chain[-1]
-            gap = fragment.start - last.stop
-            if gap < -0.5 * character or fragment.stop <= last.stop:
-                continue
-            # the longer piece of the two knows the direction better
-            one, other = (fragment, last) if fragment.length > last.length else (last, fragment)
-            off = _aside(one, other, gap)
-            cost = off + 0.05 * max(gap, 0)
-            if off < 0.15 * character + 0.02 * max(gap, 0) and cost < best_cost:
-                best, best_cost = chain, cost
-        if best is None:
-            best = []
-            chains.append(best)
-            open_chains.append(best)
-        best.append(fragment)
+        near = near[fragment.start - stop[near] < widest]
+        could = near[(fragment.start - stop[near] >= -0.5 * character) & (stop[near] < fragment.stop)]
+        gap = fragment.start - stop[could]
+        # the longer piece of the two knows the direction better
+        onward = np.where(length[could] < fragment.length, fragment.slope, slope[could]) * gap
+        off = np.abs(end[could] + onward - float(fragment.across[0]))
+        for i in np.flatnonzero(gap < 0).tolist():
+            off[i] = _aside(fragment, chains[could[i]][-1])
+        away = np.maximum(gap, 0)
+        cost = np.where(off < 0.15 * character + 0.02 * away, off + 0.05 * away, np.inf)
+        best = int(cost.argmin()) if could.size else -1
+        if best >= 0 and cost[best] < np.inf:
+            number = int(could[best])
+            chains[number].append(fragment)
+        else:
+            number = len(chains)
+            chains.append([fragment])
+            near = np.append(near, number)
+        stop[number], end[number] = fragment.stop, fragment.across[-1]
+        slope[number], length[number] = fragment.slope, fragment.length
     return chains
 
 
-def _aside(one: Ruling, other: Ruling, gap: float) -> float:
-    """How far beside one ruling, if it went on, the nearer end of another is."""
-    end, near = (-1, 0) if one.start < other.start else (0, -1)
-    if gap < 0:
-        return abs(float(one.at(other.along[near])) - float(other.across[near]))
-    onward = one.slope * float(other.along[near] - one.along[end])  # as `at` has it beyond the ends, but many times as fast
-    return abs(float(one.across[end]) + onward - float(other.across[near]))
+def _aside(fragment: Ruling, last: Ruling) -> float:
+    """How far beside one another two rulings are that overlap, where the shorter one begins or ends."""
+    if fragment.length > last.length:
+        return abs(float(fragment.at(last.stop)) - float(last.across[-1]))
+    return abs(float(last.at(fragment.start)) - float(fragment.across[0]))
 
 
 def _joined(chain: list[Ruling]) -> Ruling:

@@ -7,6 +7,7 @@ anything is written there or not: a blank row keeps its place. Rulings may be cu
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,11 +19,12 @@ from pipeline.stages.columns import PaleRulings, column_grids
 from pipeline.stages.erasing import within_edges, without_edges, without_rulings
 from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
+from pipeline.stages.ground import on_paper
 from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
 from pipeline.stages.kit import Kit
-from pipeline.stages.lone import lone_number, page_box
+from pipeline.stages.lone import lone_number, page_boxes
 from pipeline.stages.rests import without_rests
-from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, transposed
+from pipeline.stages.rulings import Ruling, character_height, find_long_pale_rulings, find_rulings, is_bar, transposed
 from pipeline.stages.unparted import may_hold_rows, with_unparted_rows
 from pipeline.stages.unruled import unruled_grid
 
@@ -43,14 +45,16 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
     good = _ruled(page, level, upright, thin, character)
     if boxes and not good:
         return _tabled(page, [boxes.grid()], page.ink)
-    if good and not any(_is_patchy(grid, thin) for grid in good):
+    whole = [grid for grid in good if not _is_patchy(grid, thin)]
+    if good and len(whole) == len(good):
         return _tabled(page, good, _without_lines(page.ink, good, page.pen, page.grey))
     lone = None if good else lone_number(page)
     if lone and lone.tables and len(level) + len(upright) <= _FEW_LINES:
         return lone
     pale = PaleRulings.of(page, thin, character)
     good = good or _ruled(page, pale.level, pale.upright, pale.image, character)
-    good = _best(good, column_grids(pale, character))
+    columns = [grid for grid in column_grids(pale, character) if not any(overlap(grid, other) for other in whole)]
+    good = _best(good, columns)
     if good:
         ink = within_edges(_without_shadows(page.ink, character), pale.edges)
         return _tabled(page, good, _without_lines(ink, good, page.pen, page.grey))
@@ -60,7 +64,7 @@ def find_tables(page: CleanPage, kit: Kit) -> TabledPage:
 
 def ruled_as(page: CleanPage, grid: Grid) -> TabledPage:
     """The page with one table where it is known to be."""
-    return _tabled(page, [grid], _without_lines(page.ink, [grid], page.pen, page.grey))
+    return _laid_out(page, [grid], _without_lines(page.ink, [grid], page.pen, page.grey))
 
 
 def _ruled(page: CleanPage, level: list[Ruling], upright: list[Ruling], image: Image, character: float) -> list[Grid]:
@@ -98,6 +102,16 @@ def _grids(
 
 
 def _tabled(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
+    """The page with the tables that stand on paper; or with a note that there are none."""
+    on = on_paper(grids, page.grey, page.ink)
+    return (
+        _laid_out(page, on, ink)
+        if on
+        else TabledPage(page, (), page.ink, "no table was found on the page: lines cross, but on no paper")
+    )
+
+
+def _laid_out(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
     order = _in_reading_order(grids)
     row_height = max(float(np.median(np.diff(grid.vertices[..., 1], axis=0))) for grid in grids)
     ink = without_edges(ink, row_height)
@@ -188,12 +202,24 @@ def _without_shadows(ink: Image, character: float) -> Image:
 
 
 def _without_blots(ink: Image, character: float) -> Image:
-    """The ink that is thin enough to be a line or a stroke."""
+    """The ink that is thin enough to be a line or a stroke, or long enough for so thick a line."""
     size = max(7, round(0.5 * character))
-    blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8))
+    blots = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((size, size), np.uint8)).astype(np.uint8, copy=False)
     if not blots.any():
         return ink
+    bars = [
+        outline
+        for outline in cv2.findContours(blots, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+        if _is_bar(outline, character)
+    ]
+    blots = cv2.drawContours(blots, bars, -1, 0, cv2.FILLED).astype(np.uint8, copy=False)
     return cv2.bitwise_and(ink, cv2.bitwise_not(cv2.dilate(blots, np.ones((5, 5), np.uint8)))).astype(np.uint8, copy=False)
+
+
+def _is_bar(outline: NDArray[Any], character: float) -> bool:
+    """Whether an outline is that of a thick line, as they are printed around tables."""
+    length = max(cv2.boundingRect(outline)[2:])
+    return is_bar(cv2.contourArea(outline) / length + 1, length, character)
 
 
 def _crossing(level: list[Ruling], upright: list[Ruling], character: float) -> list[tuple[list[Ruling], list[Ruling]]]:
@@ -318,10 +344,9 @@ def _sample(image: Image, points: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _table(number: int, grid: Grid, to_page: Matrix, shape: tuple[int, ...]) -> Table:
     rows, columns = grid.vertices.shape[0] - 1, grid.vertices.shape[1] - 1
-    cells = []
-    for i in range(rows):
-        for j in range(columns):
-            v = grid.vertices
-            corners = np.array([v[i, j], v[i, j + 1], v[i + 1, j + 1], v[i + 1, j]], np.float32)
-            cells.append(Cell(i + 1, j + 1, corners, page_box(corners, to_page, shape)))
+    v = grid.vertices.astype(np.float32)
+    corners = np.stack([v[:-1, :-1], v[:-1, 1:], v[1:, 1:], v[1:, :-1]], axis=2).reshape(-1, 4, 2)
+    places = [(i + 1, j + 1) for i in range(rows) for j in range(columns)]
+    boxes = page_boxes(corners, to_page, shape)
+    cells = (Cell(i, j, quad, box) for (i, j), quad, box in zip(places, corners, boxes, strict=True))
     return Table(number, rows, columns, tuple(cells))

@@ -20,6 +20,8 @@ from pipeline.stages.straight import Straight
 _FEWEST, _USUAL = 3, 0.2
 #: A row holds so many usual ones at most, to within so much of one.
 _MOST, _OFF = 5, 0.25
+#: If more than this share of the rows is so high, they are groups of rows.
+_GROUPED = 0.7
 #: A boundary is where there is least ink, so far, in lines, from where lines of one height would have it.
 _ASTRAY = 0.25
 #: This share of the columns has ink in each of the lines, and white between them.
@@ -54,14 +56,19 @@ def with_unparted_rows(grid: Grid, ink: Image, character: float) -> Grid:
 
 
 def _counts(grid: Grid) -> dict[int, int]:
-    """The rows as high as several usual ones, and how many, below two of these: headings have as many lines as they need."""
+    """The rows as high as several usual ones, and how many, below two of these: headings have as many lines as they need.
+
+    Below one where nearly all rows are so high: those are groups of rows, below a heading of a single line.
+    """
     rows, columns = (side - 1 for side in grid.vertices.shape[:2])
     if min(rows, columns) < _FEWEST:
         return {}
     heights = np.diff(grid.vertices[..., 1].mean(axis=1))
     times = heights / np.quantile(heights, _USUAL, method="lower")
     counts = np.round(times).astype(int)
-    is_several = (counts > 1) & (counts <= _MOST) & (np.abs(times - counts) < _OFF) & (np.cumsum(counts == 1) > 1)
+    above = np.cumsum(counts == 1)
+    is_several = (counts > 1) & (counts <= _MOST) & (np.abs(times - counts) < _OFF)
+    is_several &= above > (0 if is_several.mean() > _GROUPED else 1)
     return {i: int(counts[i]) for i in np.flatnonzero(is_several).tolist() if not {i, i + 1} & grid.open_rows}
 
 

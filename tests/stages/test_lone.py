@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline import read_number
 from pipeline.errors import CorruptScan, EmptyScan, UnsupportedScan
 from pipeline.records import Image, Page, Reading
-from pipeline.stages.lone import page_box, single_cell, single_glyph
+from pipeline.stages.lone import page_boxes, single_cell, single_glyph
 from pipeline.training.handwriting import random_hand
 from tests.handwriting import handwriting, sheet_digits
 from tests.stages.scanfiles import encode
@@ -129,7 +129,7 @@ def test_mnist_pixels_reach_the_network_as_they_are() -> None:
 @given(st.integers(-300, 900), st.integers(-300, 900), st.integers(0, 400), st.integers(0, 400))
 def test_a_box_lies_on_its_page(x: int, y: int, width: int, height: int) -> None:
     corners = np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
-    box = page_box(corners, np.eye(3), (600, 500))
+    [box] = page_boxes(corners[None], np.eye(3), (600, 500))
     assert 0 <= box.x < box.right <= 500 and 0 <= box.y < box.bottom <= 600
 
 

@@ -189,6 +189,37 @@ def test_double_lines_make_no_rows(double: tuple[int, ...]) -> None:
     assert found(grid_sheet(8, 5, double=double, write=WRITTEN), Defects(skew=0.7)) == [(8, 5)]
 
 
+@pytest.mark.parametrize("curl", [0.02, 0.03, 0.04])
+def test_a_curled_page_keeps_its_outer_columns(curl: float) -> None:
+    sheet = render_sheet(replace(mark_sheet(rng(), blank_share=0.05), dpi=150), handwriting(), rng())
+    assert found(sheet, Defects(curl=curl)) == [(26, 8)]
+
+
+@pytest.mark.parametrize("thick", [12, 14])
+def test_a_row_between_thick_lines_is_a_table(thick: int) -> None:
+    above, below = grid_sheet(12, 6, write=WRITTEN), grid_sheet(1, 6, write=WRITTEN, without="lrt", cell=(120, 60))
+    image = beside(above, below, below=True)
+    first, last = below.boxes[0], below.boxes[-1]
+    top = above.image.shape[0]
+    for y in (top + first.y - thick, top + last.bottom):
+        image[y : y + thick, first.x : last.right] = 30
+    page = tabled(image)
+    assert shapes(page) == [(12, 6), (1, 6)]
+    corners = np.array([cell.corners for cell in page.tables[1].cells])
+    around = page.ink[round(corners[..., 1].min()) - 30 : round(corners[..., 1].min()) + 5]
+    assert np.count_nonzero(around) < 0.02 * thick * (last.right - first.x)  # the line is not written
+
+
+def test_a_drawing_changes_nothing_about_another_table() -> None:
+    sheet, chart = grid_sheet(8, 4, write=WRITTEN), grid_sheet(8, 4)
+    for box in chart.boxes:  # lines along a part of their way only
+        chart.ruling[box.y : box.y + 2, box.x + 20 : box.right - 30] = 0
+    for box in sheet.boxes[3::4]:  # numbers of lines beside the table
+        cv2.putText(sheet.ink, "12", (box.right + 60, box.bottom - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 255, 2)
+    assert shapes(tabled(sheet.image)) == [(8, 4)]
+    assert shapes(tabled(beside(chart, sheet, below=True)))[1:] == [(8, 4)]
+
+
 def test_two_tables_one_above_the_other() -> None:
     page = tabled(beside(*(grid_sheet(r, 5, paper=(700, 100), write=WRITTEN) for r in (6, 9)), below=True))
     assert shapes(page) == [(6, 5), (9, 5)]

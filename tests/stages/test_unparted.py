@@ -48,6 +48,10 @@ def test_large_writing_in_a_high_row_is_not_parted() -> None:
     assert shapes(tabled(image)) == [(ROWS - 1, COLUMNS)]
 
 
+def test_groups_of_rows_below_a_heading_are_parted() -> None:
+    assert shapes(tabled(table((1, 3, 5, 7)))) == [(ROWS, COLUMNS)]
+
+
 @pytest.mark.parametrize("over", [(1, 3), (3, 5), (8, 10)])
 def test_a_line_below_a_heading_over_some_columns_parts_rows(over: tuple[int, int]) -> None:
     image = np.full((900, 1060), 250, np.uint8)
