@@ -257,5 +257,18 @@ def _split(grid: Grid, strip: Straight, found: dict[int, Lines]) -> Grid:
         for edge in edges:
             y = np.clip(edge + found[i].slope * offsets, strip.rows[i], strip.rows[i + 1])
             open_rows.add(len(rows))
-            rows.append(strip.back(np.stack([strip.columns, y], axis=1)))
+            rows.append(_at_rulings(grid, i, strip.back(np.stack([strip.columns, y], axis=1))))
     return replace(grid, vertices=np.stack(rows), open_rows=frozenset(open_rows))
+
+
+def _at_rulings(grid: Grid, row: int, line: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A line of vertices within a row, each put where the ruling of its column is at its height: rulings may bend in a row."""
+    placed = line.copy()
+    for (top_x, top), (bottom_x, bottom), vertex in zip(grid.vertices[row], grid.vertices[row + 1], placed, strict=True):
+        for ruling in grid.upright:
+            if ruling.start <= top + 1 and ruling.stop >= bottom - 1:
+                ends = ruling.at(np.array([top, bottom])) - (top_x, bottom_x)
+                if np.abs(ends).max() < 1:  # it goes through the vertices above and below
+                    vertex[0] = float(ruling.at(vertex[1]))
+                    break
+    return placed

@@ -91,3 +91,18 @@ def test_columns_whose_ruling_is_worn_away_between_most_lines() -> None:
 def test_a_column_as_wide_as_two_is_parted_by_the_white_between_its_numbers() -> None:
     image = write(rule_frame(rule_columns(paper(SHEET), SHEET, columns={0, 1, 2, 4, 5}), SHEET), SHEET)
     assert shapes(tabled(image)) == [(SHEET.rows, SHEET.columns)]
+
+
+def test_cells_follow_rulings_that_bend_between_the_first_row_and_the_last() -> None:
+    image = framed()
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float32)
+    bow = 9 * np.sin(np.pi * np.clip((y - SHEET.top) / (SHEET.bottom - SHEET.top), 0, 1))
+    page = tabled(cv2.remap(image, x - bow, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8))
+    assert shapes(page) == [(SHEET.rows, SHEET.columns)]
+    errors = []
+    for cell in page.tables[0].cells:
+        corners = cv2.perspectiveTransform(cell.corners[None].astype(np.float64), page.clean.to_page)[0]
+        for (px, py), edge in zip(corners[:2], (cell.column - 1, cell.column), strict=True):
+            bent = 9 * np.sin(np.pi * np.clip((py - SHEET.top) / (SHEET.bottom - SHEET.top), 0, 1))
+            errors.append(abs(px - SHEET.xs[edge] - bent))
+    assert np.quantile(errors, 0.9) < 2.5
