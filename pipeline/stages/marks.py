@@ -23,9 +23,9 @@ _ABSENT = float(np.log(0.3))
 #: joins is at least, the share of the ink that is beside it, and of that the share above it, and below it, at least.
 _SLOPE, _UNBROKEN, _WIDE, _WRITING, _BESIDE = 0.5, 0.97, 1.4, 0.45, 0.25
 _SLOPES = 41
-#: Digits that have no bar from side to side: a line through one strikes it out, if it sticks out by so many digit heights,
-#: and is there no thicker than so many strokes.
-_BARLESS, _STICKS_OUT, _THIN = frozenset("01235689"), 0.12, 2.0
+#: Digits that have no bar from side to side, and what may have been struck out: a line through one strikes it out, if it sticks
+#: out by so many digit heights, and is there no thicker than so many strokes.
+_BARLESS, _STICKS_OUT, _THIN = frozenset("01235689" + STRUCK), 0.12, 2.0
 
 
 def mark_of(

@@ -171,9 +171,9 @@ def as_inked(ruling: Ruling, image: Image) -> Ruling:
     return replace(ruling, thickness=min(ruling.thickness, float(np.median(inked[inked > 0]))))
 
 
-#: A page is curled if so many ends of long lines, and this share of them, climb or fall so steeply over so many knots; they may
-#: climb by as much as these.
-_LEAST_ENDS, _CURLED, _CLIMBING, _END = 4, 0.15, 0.06, 6
+#: A page is curled if so many ends of long lines, and this share of them, climb or fall so steeply over so many knots, and this
+#: share of those on one side the same way; they may climb by as much as these.
+_LEAST_ENDS, _CURLED, _CLIMBING, _END, _TOGETHER = 4, 0.15, 0.06, 6, 0.8
 _CLIMBS = (-0.14, 0.14)
 
 
@@ -195,14 +195,17 @@ def find_rulings(ink: Image, character: float, stroke: float, step: int = 1) -> 
 
 
 def _climb(fragments: list[Ruling]) -> bool:
-    """Whether lines climb or fall towards their ends, as on a curled page: where they do so more, no run is straight."""
+    """Whether lines climb or fall together, as on a curled page: where they do so more, no run of ink is straight."""
     long = [f for f in fragments if f.along.size >= 2 * _END]
-    ends = [
-        abs((f.across[last] - f.across[first]) / (f.along[last] - f.along[first]))
-        for f in long
-        for first, last in ((0, _END), (-1 - _END, -1))
-    ]
-    return bool(sum(end > _CLIMBING for end in ends) >= max(_LEAST_ENDS, _CURLED * len(ends)))
+    slopes = np.array(
+        [
+            [(f.across[last] - f.across[first]) / (f.along[last] - f.along[first]) for f in long]
+            for first, last in ((0, _END), (-1 - _END, -1))
+        ]
+    )
+    up, down = (slopes > _CLIMBING).sum(axis=1), (slopes < -_CLIMBING).sum(axis=1)
+    together = np.abs(up - down).sum()
+    return bool(together >= max(_LEAST_ENDS, _CURLED * slopes.size, _TOGETHER * (up + down).sum()))
 
 
 def _climbing_runs(thick: Image, reach: int, step: int) -> Image:
