@@ -117,8 +117,13 @@ def page_boxes(corners: Floats, to_page: Matrix, shape: tuple[int, ...]) -> list
 
 
 def _is_light_on_dark(grey: Image) -> bool:
-    """Whether the ground, which most of the picture is, is the dark side of it. Rulings along the edges say nothing."""
-    darkest, ground, lightest = np.percentile(grey, (1, 50, 99))
+    """Whether the writing is lighter than its surroundings, as wide and high as the picture is high, and not darker.
+
+    Most of a picture is ground. Rulings along the edges say nothing, nor does a ground that changes from one side to the other.
+    """
+    size = grey.shape[0] | 1
+    against = grey.astype(np.int16) - cv2.blur(grey, (size, size), borderType=cv2.BORDER_REFLECT)
+    darkest, ground, lightest = np.percentile(against, (1, 50, 99))
     return bool(ground - darkest < lightest - ground)
 
 

@@ -49,6 +49,14 @@ def test_polarity_of_a_small_digit_does_not_matter() -> None:
         assert read(image) == read(255 - image)
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("text", ["64", "308"])
+def test_a_band_of_another_ground_is_not_the_writing(text: str, inverted: bool) -> None:
+    image = np.asarray(150 - 0.25 * number(text, 60, 4), np.uint8)
+    image[: len(image) // 6] += 80
+    assert read(255 - image if inverted else image).value == text
+
+
 @pytest.mark.parametrize("kind", [".png", ".jpg"])
 @pytest.mark.parametrize("paint", [dark_on_light, light_on_dark])
 @pytest.mark.parametrize("height", [24, 48, 110])
