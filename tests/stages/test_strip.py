@@ -225,3 +225,22 @@ def test_the_digits_of_real_amounts_come_out_at_about_the_same_height() -> None:
             true = float(np.median([float(box.split(",")[3]) for box in row["boxes_xywh"].split()])) / step
             fine.append(16.5 <= true * scale <= 28)
     assert np.mean(fine) > 0.95
+
+
+@pytest.mark.parametrize("tall", [1.7, 2.0, 2.3])
+@pytest.mark.parametrize("below", [0.0, 0.3])
+def test_a_large_first_digit_is_seen_whole(tall: float, below: float) -> None:
+    first, rest = number("5", 30 * tall, 3), number("000", 30, 4)
+    boxes = [cv2.boundingRect(ink) for ink in (first, rest)]
+    five, zeros = (ink[y : y + h, x : x + w] for ink, (x, y, w, h) in zip((first, rest), boxes, strict=True))
+    line = five.shape[0] - round(below * zeros.shape[0])
+    canvas = np.zeros((max(five.shape[0], line), five.shape[1] + 10 + zeros.shape[1]), np.uint8)
+    canvas[: five.shape[0], : five.shape[1]] = five
+    canvas[line - zeros.shape[0] : line, five.shape[1] + 10 :] = zeros
+    made = strip(canvas)
+    seen = made[:, : made.shape[1] // 2]
+    stats = cv2.connectedComponentsWithStats((seen > 60).astype(np.uint8))[2][1:]
+    largest = stats[stats[:, cv2.CC_STAT_HEIGHT].argmax()]
+    assert largest[cv2.CC_STAT_TOP] > 0
+    assert largest[cv2.CC_STAT_TOP] + largest[cv2.CC_STAT_HEIGHT] < HEIGHT
+    assert largest[cv2.CC_STAT_HEIGHT] >= 26
