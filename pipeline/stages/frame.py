@@ -31,6 +31,8 @@ _OUTER_LEVEL, _OUTER_UPRIGHT = 0.45, 0.22
 _TIGHT = 0.85
 #: A single ruling goes on beyond the writing by this share of the width.
 _BEYOND = 0.05
+#: Or else it has ink along this share of its way through a picture that is so many times as wide as high.
+_THROUGH, _WIDE = 0.93, 1.8
 #: Upright rulings are hardly thicker than the level ones, at most by so much; strokes of a pen mostly are.
 _THICKER = 1.7
 #: No pen is as thin as so many pixels.
@@ -206,7 +208,9 @@ def _is_frame(frame: Frame, ink: Image, valid: Image, picture: Box) -> bool:
         return True
     beyond = _BEYOND * picture.width
     is_longer = min(written.x - picture.x, picture.right - written.right) > beyond or not written.width
-    return is_longer and _reaches_the_edges(frame.level[0], ink, valid)
+    if is_longer and _reaches_the_edges(frame.level[0], ink, valid):
+        return True
+    return picture.width > _WIDE * picture.height and _runs_through(frame.level[0], ink, valid)
 
 
 def _has_corners(frame: Frame, ink: Image) -> bool:
@@ -223,6 +227,14 @@ def _reaches_the_edges(ruling: Ruling, ink: Image, valid: Image) -> bool:
     inked = (ink[place].max(axis=0) > 0)[seen]
     end = max(2, round(_BEYOND / 2 * len(inked)))
     return bool(inked[:end].mean() > 0.5 and inked[-end:].mean() > 0.5)
+
+
+def _runs_through(ruling: Ruling, ink: Image, valid: Image) -> bool:
+    """Whether a horizontal ruling is thinner than the pen, and has ink all the way: strokes of several digits leave gaps."""
+    place = places(ink.shape, ruling, 1)
+    seen = valid[place].max(axis=0) > 0
+    inked = (ink[place].max(axis=0) > 0)[seen]
+    return bool(inked.mean() > _THROUGH) and ruling.thickness < pen_width(ink)
 
 
 def _widened(ink: Image) -> Image:

@@ -123,3 +123,14 @@ def test_an_upright_line_as_thin_as_the_rulings_is_one(x: int) -> None:
 
 def digits_width() -> int:
     return int(written("52", 3).shape[1])
+
+
+@pytest.mark.parametrize("at", [0.06, 0.94])
+def test_a_line_that_runs_through_the_picture_is_no_ink_however_tightly_it_is_cut_out(at: float) -> None:
+    for seed in range(6):
+        ink = np.pad(written("58036", seed, 60), ((14, 14), (2, 2)))
+        ink[round(at * ink.shape[0]) :][:2] = 220
+        tabled = single_cell(Page(1, np.asarray(240 - 0.8 * ink, np.uint8)))
+        wide = int(0.5 * tabled.ink.shape[1])
+        assert not cv2.morphologyEx(tabled.ink, cv2.MORPH_OPEN, np.ones((1, wide), np.uint8)).any()
+        assert cv2.boundingRect(tabled.ink)[3] > 0.5 * tabled.ink.shape[0]
