@@ -17,6 +17,7 @@ from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate, Weights, numbers_of
 from pipeline.stages.confidence import confidence, evidence
+from pipeline.stages.doubts import is_doubtful
 from pipeline.stages.formats import with_column_prior
 from pipeline.stages.formed import forms_of_tables
 from pipeline.stages.grammar import best_ways
@@ -26,10 +27,10 @@ from pipeline.stages.labels import GRADE, grade_labels, number_labels
 from pipeline.stages.marks import STRUCK, mark_of
 from pipeline.stages.texts import value_of
 
-#: A stroke that is longer than this share of its cell's height, and so thin for its length, may be a ruling; then a reading is
-#: not surer than this.
-_THROUGH, _THIN = 0.92, 0.3
+#: A doubtful reading is not surer than this.
 _DOUBT = 0.5
+#: Nor surer than this, if there is too much ink to be cut apart, so that nobody has confirmed what the sweep says.
+_UNCONFIRMED = 0.8
 #: The lead of a text that stands alone.
 _ALONE = 15.0
 #: The log score, for each piece of ink, of being neither a number nor a grade. A column whose cells score below this is text.
@@ -84,7 +85,7 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         may_be_heading = cell.lattice.cell.row == 1 and len(cells) > 1
         reading = _reading(cell, kind, found, may_be_heading, calibration)
         is_other = len(cells) == 1 and abs(_best_score(cell.grades) - _best_score(cell.numbers)) < _LONE_GRADE
-        if is_other or (len(cells) > 1 and _has_line(cell.lattice)):
+        if is_other or (len(cells) > 1 and is_doubtful(cell.lattice, cell.height, page.segmented.pen)):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
     return ReadPage(page.segmented, tuple(readings), {table: form.name for table, form in forms.items()})
@@ -187,17 +188,9 @@ def _reading(
     lead = likely[0] - likely[1] if len(likely) > 1 else _ALONE
     given = evidence(best.lattice, lead, best.strip if cell.has_strip and kind == "number" else None, best.prior or None)
     sure = confidence(given, calibration)
-    if not lattice.segments:  # too much ink to be cut apart: nobody has confirmed what the sweep says
-        sure = min(sure, _DOUBT)
+    if not lattice.segments:
+        sure = min(sure, _UNCONFIRMED)
     return Reading(kind, best.text, value_of(best.text), sure, alternatives, best.lattice, lead, given)
-
-
-def _has_line(lattice: Lattice) -> bool:
-    """Whether a thin stroke runs through the cell from top to bottom: a ruling or the paper's edge, more likely than a 1."""
-    corners = lattice.cell.corners
-    height = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
-    whole = [s.box for s in lattice.segments if s.last - s.first == 1]
-    return any(box.height > _THROUGH * height and box.width < _THIN * box.height for box in whole)
 
 
 def draw_readings(page: ReadPage) -> Image:
