@@ -30,6 +30,7 @@ from pipeline.training.lookalikes import Lookalikes
 from pipeline.training.marks import make_marks
 from pipeline.training.negatives import KINDS_WITH_ONES, STRUCK_OUT, make_negatives
 from pipeline.training.nist import load_nist
+from pipeline.training.penman import make_digits
 from pipeline.training.printed import make_printed
 
 #: What the network's outputs mean; "~" is a character that was struck out, "?" ink that is no single character.
@@ -151,8 +152,9 @@ def load_corpus(folder: Path, seed: int = 0, non_characters: int = 40_000) -> Co
     parts.append(_Part("non-characters with a 1", _labelled(with_ones, _no_digits(kinds)), 1, held_out=0.0))
     with_ones, kinds = make_negatives(confusing[first_held_out:], rng, WITH_ONES // 10, lookalikes, KINDS_WITH_ONES)
     validation.append((f"{NON_CHARACTERS}{KINDS_WITH_ONES[0][0]}", _labelled(with_ones, _no_digits(kinds))))
-    # of drawn letters none is held out: whether letters are read is measured on collected ones
-    parts.append(_Part("drawn letters", _labelled(*make_letters(rng)), 1, held_out=0.0))
+    # of drawn characters none is held out: whether letters and digits are read is measured on collected ones
+    parts.append(_Part("drawn letters", _labelled(*make_letters(rng)), 2, held_out=0.0, scarce=False))
+    parts.append(_Part("drawn digits", _labelled(*make_digits(rng)), 1, held_out=0.0))
 
     train, order, start = [], [], 0
     for part in parts:
@@ -162,7 +164,8 @@ def load_corpus(folder: Path, seed: int = 0, non_characters: int = 40_000) -> Co
             validation.append((part.name, _take(part.examples, index[chosen])))
         kept = _take(part.examples, index[~chosen])
         train.append(kept)
-        times = part.repeat * np.array([_SCARCE.get(label, 1) for label in LABELS])[kept.labels]
+        often = np.array([_SCARCE.get(label, 1) if part.scarce else 1 for label in LABELS])
+        times = part.repeat * often[kept.labels]
         order.append(np.repeat(np.arange(start, start + len(kept)), times))
         start += len(kept)
     names = tuple(f"{part.name} ({len(part.examples)} × {part.repeat})" for part in parts)
@@ -194,6 +197,7 @@ class _Part:
     examples: Examples
     repeat: int
     held_out: float = 0.1  # share kept for validation
+    scarce: bool = True  # labels that have few examples are shown more often
 
 
 Arrays = dict[str, NDArray[np.generic]]

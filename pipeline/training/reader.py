@@ -51,6 +51,8 @@ class ReaderRecipe:
         *(("conv", 80, 3, 1), ("pool", "rows"), ("norm",), ("relu",)),
         *(("conv", 96, 3, 1), ("pool", "rows"), ("norm",), ("relu",)),
         *(("conv", 128, 3, 1), ("pool", "rows"), ("norm",), ("relu",)),
+        *(("conv", 128, 3, 1), ("norm",), ("relu",)),
+        *(("conv", 128, 3, 1), ("norm",), ("relu",)),
         *(("dropout", 0.3), ("conv", len(READER_LABELS), 1, 0)),
     )
     rounds: int = 28

@@ -21,13 +21,13 @@ def in_a_cell(ink: Image, tall: int, stroke: float, neighbours: list[Image], rng
     line, chance = above - top, rng.random(6)  # the row of the digits' top
     if chance[0] < 0.09 and neighbours:
         _hang_in(cell, line, tall, neighbours[int(rng.integers(len(neighbours)))], 0.6, rng)
-    if chance[1] < 0.15:
+    if chance[1] < 0.2:
         _rule_along(cell, line, tall, stroke, rng)
     if chance[2] < 0.06:
         _rule_beside(cell, tall, stroke, rng)
     if chance[3] < 0.15:
         _specks(cell, line, tall, stroke, rng)
-    if chance[4] < 0.03:
+    if chance[4] < 0.06:
         _hatch(cell, tall, rng)
     if chance[5] < 0.01:
         cell = _scribbled(cell, line, tall, stroke, rng)

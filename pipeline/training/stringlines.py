@@ -2,58 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from pipeline.records import Image
+from pipeline.training.hands import TALL, Hand
 from pipeline.training.stringglyphs import Glyph, Glyphs
 from pipeline.training.stringmarks import drawn_mark
 
-#: Height of a usual digit in pixels; the canvas has as much above it and below it.
-TALL = 32
-
 _FAR = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """What stays the same while one person writes with one pen. Lengths are in digit heights."""
-
-    slant: float  # shift to the right over one height
-    pen: float  # 0: the thinnest of its source, 1: the thickest
-    width: float  # of digits, relative to what they were
-    gap: float  # between two digits, ink to ink
-    wobble: float  # how much all this varies from digit to digit
-    touching: float  # share of neighbours that run into each other
-    drift: float  # how far the line rises over one height
-    zeros: float  # size of a 0 relative to other digits
-    ones: float  # size of a 1
-    old_style: bool  # 3, 4, 5, 7 and 9 go below the line, 0, 1 and 2 are small
-    alike: float  # how often a digit looks the same as the last time
-    raised: bool  # the decimal point stands at half height
-    dot: float  # size of a point in stroke widths
-
-
-def random_hand(rng: np.random.Generator) -> Hand:
-    """Pupils and office workers, clerks of old, and some hasty ones."""
-    chance = rng.random(8)
-    return Hand(
-        slant=float(rng.normal(0.1, 0.18)),
-        pen=float(rng.random() ** 1.7),
-        width=float(np.exp(rng.normal(0, 0.13))),
-        gap=float(rng.uniform(0.02, 0.3) if chance[0] < 0.85 else rng.uniform(0.3, 0.8)),
-        wobble=float(rng.uniform(0.5, 1.8)),
-        touching=float(rng.uniform(0.2, 1.0) if chance[1] < 0.35 else 0.0),
-        drift=float(rng.normal(0, 0.04)),
-        zeros=float(rng.uniform(0.55, 0.9) if chance[2] < 0.2 and chance[4] >= 0.1 else 1.0),
-        ones=float(rng.uniform(1.1, 1.6) if chance[3] < 0.15 else 1.0),
-        old_style=bool(chance[4] < 0.1),
-        alike=float(chance[5] * 0.9),
-        raised=bool(chance[6] < 0.2),
-        dot=float(rng.uniform(1.05, 1.9)),
-    )
 
 
 class Line:
@@ -145,10 +102,13 @@ class Writer:
         glyph = self._chosen(digit)
         tall = TALL * (1 + 0.06 * size) * (hand.zeros if digit == "0" else hand.ones if digit == "1" else 1.0)
         low = 0.035 * high
+        if not self._last:
+            tall *= hand.first
+            low += (hand.first - 1) * float(rng.uniform(0, 0.5))
         if hand.old_style:
             tall *= 0.75 if digit in "012" else 1.0
             low += 0.3 if digit in "34579" else 0.0
-        scale = min(tall, 1.6 * TALL) / max(glyph.height, 0.75 * glyph.width)
+        scale = min(tall, 1.9 * TALL) / max(glyph.height, 0.75 * glyph.width)
         image = _drawn(glyph, scale * hand.width * (1 + 0.06 * wide), scale, hand.slant - 0.7 * glyph.lean + 0.05 * turn)
         if hand.old_style and digit == "5" and rng.random() < 0.6:
             image = _flagged(image, self.stroke, rng)

@@ -14,15 +14,19 @@ import numpy as np
 
 from pipeline.records import Image
 from pipeline.stages.strip import STEP, strip
+from pipeline.training.hands import TALL, random_hand
+from pipeline.training.penman import Penman
 from pipeline.training.stringamounts import load_amounts, part_of
 from pipeline.training.stringcells import in_a_cell, nothing
 from pipeline.training.stringdefects import bent, fully_inked, inked, scanned, thinned, worn
 from pipeline.training.stringglyphs import load_glyphs
-from pipeline.training.stringlines import TALL, Writer, random_hand
+from pipeline.training.stringlines import Writer
 from pipeline.training.stringtexts import label_of, random_text
 
 #: Shares of real amounts, where there are some, and of blank cells.
 REAL, BLANK = 0.12, 0.025
+#: Of the others, share that is drawn stroke by stroke.
+PENNED = 0.25
 #: Real amounts are kept at so much of the size at which they are read: still more than a strip shows.
 _KEPT = 0.5
 #: Ink that can be seen, of 255.
@@ -84,7 +88,9 @@ class StringSource:
         """The next n."""
         return [self.draw(rng) for _ in range(n)]
 
-    def _writer(self, rng: np.random.Generator) -> Writer:
+    def _writer(self, rng: np.random.Generator) -> Writer | Penman:
+        if rng.random() < PENNED:
+            return Penman(random_hand(rng), rng)
         source = int(np.searchsorted(self._chances, rng.random() * self._chances[-1], side="right"))
         return Writer(self._glyphs[min(source, len(self._glyphs) - 1)], self._glyphs[0], random_hand(rng), rng)
 

@@ -50,6 +50,7 @@ def few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "HELD_OUT", HELD_OUT)
     monkeypatch.setattr(datasets, "make_printed", nothing_drawn)
     monkeypatch.setattr(datasets, "make_letters", nothing_drawn)
+    monkeypatch.setattr(datasets, "make_digits", nothing_drawn)
     monkeypatch.setattr(datasets, "make_negatives", no_negatives)
     monkeypatch.setattr(datasets, "make_marks", lambda _: marks())
     monkeypatch.setattr(datasets, "make_halves", no_halves)
@@ -187,6 +188,7 @@ def test_the_same_seed_gives_the_same_corpus(folder: Path, monkeypatch: pytest.M
         "non-characters",
         "non-characters with a 1",
         "drawn letters",
+        "drawn digits",
     ]
 
 
@@ -289,7 +291,7 @@ def test_no_example_of_a_further_set_is_both_trained_on_and_held_out(folder: Pat
         write(folder / "digits", f"{name}.npz")
     corpus = load_corpus(folder)
     assert len(corpus.train) + len(corpus.validation) == TRAINED + HELD_OUT + MARKS + len(extras(corpus))
-    assert len(corpus.sources) == 7 + len(SETS)
+    assert len(corpus.sources) == 8 + len(SETS)
     assert corpus.order.max() < len(corpus.train)
     assert corpus.train.images.shape == (len(corpus.train), 28, 28)
 

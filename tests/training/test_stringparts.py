@@ -11,17 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Image
+from pipeline.training.hands import TALL, Hand, random_hand
 from pipeline.training.stringcells import in_a_cell, nothing
 from pipeline.training.stringdefects import bent, cleaned, darkness, fully_inked, inked, scanned, thinned, worn
 from pipeline.training.stringglyphs import Glyphs
-from pipeline.training.stringlines import TALL, Hand, Line, Writer, random_hand
+from pipeline.training.stringlines import Line, Writer
 from pipeline.training.stringmarks import drawn_mark
 from pipeline.training.stringtexts import ALPHABET, label_of, random_text
 from tests.handwriting import sheet_digits
 
 seeds = st.integers(0, 100_000)
 GLYPHS = Glyphs("sheet", *sheet_digits())
-PLAIN = Hand(0.0, 0.3, 1.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0, False, 0.0, False, 1.4)
+PLAIN = Hand(0.0, 0.3, 1.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0, False, 0.0, False, 1.4, 1.0)
 
 
 def written(text: str, seed: int = 0, hand: Hand = PLAIN) -> tuple[Image, float]:
@@ -148,7 +149,7 @@ def test_gaps_between_thousands_are_wider() -> None:
 
 
 def test_touching_hands_write_fewer_pieces() -> None:
-    touching = Hand(0.0, 0.3, 1.0, 0.25, 0.0, 1.0, 0.0, 1.0, 1.0, False, 0.0, False, 1.4)
+    touching = Hand(0.0, 0.3, 1.0, 0.25, 0.0, 1.0, 0.0, 1.0, 1.0, False, 0.0, False, 1.4, 1.0)
     apart = [parts(written("80235", seed)[0]) for seed in range(20)]
     together = [parts(written("80235", seed, touching)[0]) for seed in range(20)]
     assert min(apart) >= 5
@@ -156,7 +157,7 @@ def test_touching_hands_write_fewer_pieces() -> None:
 
 
 def test_a_writer_may_write_a_digit_always_alike() -> None:
-    alike = Hand(0.0, 0.3, 1.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0, False, 1.1, False, 1.4)
+    alike = Hand(0.0, 0.3, 1.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0, False, 1.1, False, 1.4, 1.0)
     ink, _ = written("33", 2, alike)
     stats = cv2.connectedComponentsWithStats((ink > 80).astype(np.uint8))[2][1:]
     assert len(stats) == 2
@@ -195,7 +196,7 @@ def test_a_canvas_too_large_to_bend_is_left_alone() -> None:
 @settings(max_examples=40, deadline=None)
 @given(seeds, st.floats(1.8, 3.5))
 def test_thinned_strokes_are_thin_and_whole(seed: int, width: float) -> None:
-    thick = Hand(0.0, 1.0, 1.0, 0.3, 0.0, 0.0, 0.0, 1.0, 1.0, False, 0.0, False, 1.4)
+    thick = Hand(0.0, 1.0, 1.0, 0.3, 0.0, 0.0, 0.0, 1.0, 1.0, False, 0.0, False, 1.4, 1.0)
     ink, _ = written("5280", seed, thick)
     made = thinned(ink, width)
     assert np.sum(made, dtype=int) < np.sum(ink, dtype=int)
