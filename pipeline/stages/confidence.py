@@ -14,17 +14,27 @@ _ODD = 8.0
 _COMMON = -1.0
 #: Names and, for a model without calibration, values of what makes a confidence of one reader's evidence, and of two readers'.
 _ALONE = (("reading_bias", 0.0), ("reading_score", 1.0), ("reading_lead", 1.0), ("reading_usual", 0.0))
-_TOGETHER = (("number_bias", 0.0), ("number_lattice", 0.5), ("number_strip", 0.5), ("number_lead", 0.7), ("number_usual", 0.0))
+_TOGETHER = (
+    *(("number_bias", 0.0), ("number_lattice", 0.5), ("number_strip", 0.5), ("number_lead", 0.7), ("number_usual", 0.0)),
+    *(("number_alone", 0.0), ("number_lead_in_table", 0.0)),
+)
 
 Evidence = tuple[float, ...]
 
 
-def evidence(lattice: float, lead: float, strip: float | None = None, usual: float | None = None) -> Evidence:
+def evidence(
+    lattice: float, lead: float, strip: float | None = None, usual: float | None = None, alone: bool = False
+) -> Evidence:
     """What a confidence is made of: the readers' log probabilities of the best text, the lead over the next one, and how usual
     such a text is in its column, as a log probability: where all others have a point, it may be lost on one.
+
+    Of a number that stands `alone`, in no table, the same lead says something else: nothing was taken from it or added to it.
     """
-    words = (max(lattice, -_FAR),) if strip is None else (max(lattice, -_FAR), max(strip, -_FAR))
-    return *words, min(lead, _AHEAD if strip is not None else _FAR), _COMMON if usual is None else max(usual, -_ODD)
+    likely = _COMMON if usual is None else max(usual, -_ODD)
+    if strip is None:
+        return max(lattice, -_FAR), min(lead, _FAR), likely
+    lead = min(lead, _AHEAD)
+    return max(lattice, -_FAR), max(strip, -_FAR), lead, likely, float(alone), 0.0 if alone else lead
 
 
 def confidence(given: Evidence, calibration: Mapping[str, float]) -> float:

@@ -83,7 +83,7 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     for cell, found in zip(cells, candidates, strict=True):
         kind = kinds[cell.lattice.table, cell.lattice.cell.column]
         may_be_heading = cell.lattice.cell.row == 1 and len(cells) > 1
-        reading = _reading(cell, kind, found, may_be_heading, calibration)
+        reading = _reading(cell, kind, found, may_be_heading, calibration, len(cells) == 1)
         is_other = len(cells) == 1 and abs(_best_score(cell.grades) - _best_score(cell.numbers)) < _LONE_GRADE
         if is_other or (len(cells) > 1 and is_doubtful(cell.lattice, cell.height, page.segmented.pen)):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
@@ -163,7 +163,12 @@ def _best_score(candidates: Sequence[Candidate]) -> float:
 
 
 def _reading(
-    cell: CellEvidence, kind: Kind, candidates: Sequence[Candidate], may_be_heading: bool, calibration: Mapping[str, float]
+    cell: CellEvidence,
+    kind: Kind,
+    candidates: Sequence[Candidate],
+    may_be_heading: bool,
+    calibration: Mapping[str, float],
+    alone: bool,
 ) -> Reading:
     lattice = cell.lattice
     if not lattice.segments and not lattice.note:
@@ -186,7 +191,8 @@ def _reading(
     alternatives = tuple((c.text, float(np.exp(p - total))) for c, p in zip(candidates[1:4], likely[1:4], strict=True))
     best = candidates[0]
     lead = likely[0] - likely[1] if len(likely) > 1 else _ALONE
-    given = evidence(best.lattice, lead, best.strip if cell.has_strip and kind == "number" else None, best.prior or None)
+    strip = best.strip if cell.has_strip and kind == "number" else None
+    given = evidence(best.lattice, lead, strip, best.prior or None, alone)
     sure = confidence(given, calibration)
     if not lattice.segments:
         sure = min(sure, _UNCONFIRMED)

@@ -34,7 +34,7 @@ def segment(page: TabledPage, kit: Kit) -> SegmentedPage:
     inks = _ink_of_cells(page, [cell for _, cell in cells])
     height = page_height([max(p.mask.shape[0] for p in pieces) for pieces in inks if pieces])
     lattices = [
-        _lattice(page, table, cell, _without_strays(ink, height), height)
+        _lattice(page, table, cell, _without_strays(ink, height), height, len(cells) > 1)
         for (table, cell), ink in zip(cells, inks, strict=True)
     ]
     return SegmentedPage(page, tuple(lattices), _pen(inks, height))
@@ -168,10 +168,11 @@ def _without_strays(ink: list[Piece], height: float) -> list[Piece]:
     return [p for p in ink if p.right > left and p.x < right and p.bottom > top and p.y < bottom]
 
 
-def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height: float) -> Lattice:
+def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height: float, in_table: bool) -> Lattice:
+    """Of a number by itself, the reader of whole numbers is shown all ink, as it was in training: there are no neighbours."""
     if not ink:
         return Lattice(cell, table, (), ())
-    whole = _soft_ink(page, ink)[2] if len(ink) <= _MOST_SPECKS else None
+    whole = _soft_ink(page, ink if in_table else [Piece(0, 0, page.ink)])[2] if len(ink) <= _MOST_SPECKS else None
     if len(ink) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has", whole)
     tallest = float(max(p.mask.shape[0] for p in ink))

@@ -25,8 +25,8 @@ _FAINT = 32
 _SKETCH = 64
 #: Digits are made smaller, down to so much of their size, and moved, by so much of it, to keep what sticks out in sight.
 _SMALLER, _ASIDE = 0.9, 0.14
-#: Many begin with a large digit and end in small zeros. Then all are made still smaller.
-_SMALLER_IF_TALL, _TALLEST = 0.6, 2.6
+#: Many begin with a large digit, so far off the line at most, and end in small zeros. Then all are made still smaller.
+_SMALLER_IF_TALL, _TALLEST, _OFF_LINE = 0.6, 2.6, 0.5
 #: Where only dots and dashes are written: how many strokes wide a digit of the same pen would be high.
 _STROKES = 9
 
@@ -101,7 +101,8 @@ def _band(mask: Image, known: float | None) -> _Band:
     digit = known or _median([(part.height, part.width) for part in parts])
     alike = [part for part in parts if 0.5 * digit < part.height < 1.5 * digit] or parts
     middle = _median([(part.y + part.height / 2, part.width) for part in alike])
-    tall = [p for p in parts if 1.5 * digit <= p.height < _TALLEST * digit and p.y < middle < p.bottom]
+    foot = _median([(part.bottom, part.width) for part in alike])
+    tall = [p for p in parts if 1.5 * digit <= p.height < _TALLEST * digit and abs(p.bottom - foot) < _OFF_LINE * digit]
     top, bottom = min(part.y for part in alike + tall), max(part.bottom for part in alike + tall)
     digit = max(digit, min((bottom - top) * DIGIT / (HEIGHT - 2), digit / (_SMALLER_IF_TALL if tall else _SMALLER)))
     aside = digit if tall else _ASIDE * digit

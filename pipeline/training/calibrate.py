@@ -37,7 +37,7 @@ def calibrated(model: Model, handwriting: Handwriting, sheets: int = 40, seed: i
 
 
 def calibrated_reader(
-    reader: Model, model: Model, handwriting: Handwriting, sheets: int = 60, strings: int = 500, seed: int = 11
+    reader: Model, model: Model, handwriting: Handwriting, sheets: int = 60, strings: int = 1000, seed: int = 11
 ) -> Model:
     """The reader with how much its word and that of `model`, digit by digit, count, and coefficients for their confidence."""
     kit = Kit(Settings(), model, reader)

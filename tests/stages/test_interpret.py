@@ -316,6 +316,17 @@ def test_a_number_without_the_point_that_all_others_have_is_less_sure() -> None:
     assert found[1].confidence < found[0].confidence - 0.05
 
 
+@given(finite, finite, st.floats(0, 50), st.floats(0, 50))
+def test_a_lead_counts_for_itself_in_a_table_and_alone(score: float, strip: float, one: float, other: float) -> None:
+    fitted = {"number_lead": 0.5, "number_alone": 1.0, "number_lead_in_table": 0.4}
+    near, far = sorted((one, other))
+    for alone in (False, True):
+        less, more = (confidence(evidence(score, lead, strip, alone=alone), fitted) for lead in (near, far))
+        assert less <= more + 1e-12
+    without = confidence(evidence(score, 0, strip), fitted), confidence(evidence(score, 0, strip, alone=True), fitted)
+    assert without[0] <= without[1]
+
+
 def test_calibration_sets_the_confidence() -> None:
     sure = {"reading_bias": 3.0, "reading_score": 0.0, "reading_lead": 0.0}
     assert confidence(evidence(-5, 0), sure) == pytest.approx(1 / (1 + math.exp(-3)))
