@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.records import Image
 from pipeline.stages.strip import STEP, strip
+from pipeline.training.digitways import WAYS, WIDTHS
 from pipeline.training.hands import TALL, random_hand
 from pipeline.training.penman import Penman
 from pipeline.training.stringamounts import load_amounts, part_of
@@ -59,7 +60,7 @@ class StringSource:
     @property
     def digest(self) -> str:
         """SHA-256 of all that strings are made of."""
-        hasher = hashlib.sha256("".join(glyphs.digest for glyphs in self._glyphs).encode())
+        hasher = hashlib.sha256("".join(glyphs.digest for glyphs in self._glyphs).encode() + repr((WAYS, WIDTHS)).encode())
         for amount in self._amounts:
             hasher.update(amount.digits.encode() + amount.ink.tobytes())
         return hasher.hexdigest()
@@ -67,7 +68,7 @@ class StringSource:
     @property
     def names(self) -> tuple[str, ...]:
         """What is written with, and whether there are real amounts."""
-        return (*(glyphs.name for glyphs in self._glyphs), *(["real amounts"] if self._amounts else []))
+        return (*(glyphs.name for glyphs in self._glyphs), "drawn digits", *(["real amounts"] if self._amounts else []))
 
     def draw(self, rng: np.random.Generator) -> StringExample:
         """The next example; the same state of `rng` gives the same."""
