@@ -145,6 +145,7 @@ class Lattice:
     segments: tuple[Segment, ...]
     note: str = ""  # why the ink is no lattice, where it is none (too much of it, say)
     ink: Image | None = None
+    ink_at: tuple[int, int] | None = None  # column and row of its upper left corner; None: one above and left of the segments
 
 
 @dataclass(frozen=True, slots=True, eq=False)

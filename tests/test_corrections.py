@@ -49,7 +49,7 @@ Cells = dict[tuple[int, int], CellReading]
 def settings(tmp_path: Path) -> Settings:
     (tmp_path / "forms").mkdir()
     (tmp_path / "forms" / "marks.toml").write_text(FORM)
-    return Settings(outbox=tmp_path / "outbox", forms=tmp_path / "forms")
+    return Settings(outbox=tmp_path / "outbox", forms=tmp_path / "forms", threshold=0.99)
 
 
 def page(settings: Settings, rows: list[list[Said]] = ROWS) -> PageResult:

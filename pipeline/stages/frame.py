@@ -33,6 +33,8 @@ _TIGHT = 0.85
 _BEYOND = 0.05
 #: Or else it has ink along this share of its way through a picture that is so many times as wide as high.
 _THROUGH, _WIDE = 0.93, 1.8
+#: At most so much of the ink is on its other side.
+_BEYOND_IT = 0.15
 #: Upright rulings are hardly thicker than the level ones, at most by so much; strokes of a pen mostly are.
 _THICKER = 1.7
 #: No pen is as thin as so many pixels.
@@ -230,11 +232,17 @@ def _reaches_the_edges(ruling: Ruling, ink: Image, valid: Image) -> bool:
 
 
 def _runs_through(ruling: Ruling, ink: Image, valid: Image) -> bool:
-    """Whether a horizontal ruling is thinner than the pen, and has ink all the way: strokes of several digits leave gaps."""
+    """Whether a horizontal ruling is thinner than the pen, and has ink all the way: strokes of several digits leave gaps.
+
+    Nearly all other ink is on one side of it: a line through the middle of a number strikes it out.
+    """
     place = places(ink.shape, ruling, 1)
     seen = valid[place].max(axis=0) > 0
     inked = (ink[place].max(axis=0) > 0)[seen]
-    return bool(inked.mean() > _THROUGH) and ruling.thickness < pen_width(ink)
+    pen = pen_width(ink)
+    y, x = np.nonzero(without_rulings(ink, [ruling], [], pen))
+    beyond = float((y > ruling.at(x.astype(np.float64))).mean()) if y.size else 0.0
+    return bool(inked.mean() > _THROUGH) and ruling.thickness < pen and min(beyond, 1 - beyond) < _BEYOND_IT
 
 
 def _widened(ink: Image) -> Image:

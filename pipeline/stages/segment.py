@@ -172,15 +172,16 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
     """Of a number by itself, the reader of whole numbers is shown all ink, as it was in training: there are no neighbours."""
     if not ink:
         return Lattice(cell, table, (), ())
-    whole = _soft_ink(page, ink if in_table else [Piece(0, 0, page.ink)])[2] if len(ink) <= _MOST_SPECKS else None
+    box, _, picture = _soft_ink(page, ink if in_table else [Piece(0, 0, page.ink)])
+    whole, at = (picture if len(ink) <= _MOST_SPECKS else None), (box.x - 1, box.y - 1)
     if len(ink) > _MOST_PIECES:
-        return Lattice(cell, table, (), (), "more ink than a number has", whole)
+        return Lattice(cell, table, (), (), "more ink than a number has", whole, at)
     tallest = float(max(p.mask.shape[0] for p in ink))
     # print is often smaller than the writing beside it
     own_height = min(tallest, 1.3 * height) if tallest > 0.35 * height else height
     pieces, cuts = _pieces(page.clean, ink, own_height)
     if len(pieces) > _MOST_PIECES:
-        return Lattice(cell, table, (), (), "more ink than a number has", whole)
+        return Lattice(cell, table, (), (), "more ink than a number has", whole, at)
     segments = []
     for first in range(len(pieces)):
         for last in range(first + 1, min(first + _MOST_MERGED, len(pieces)) + 1):
@@ -188,7 +189,7 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
             if last - first > 1 and not _may_be_one(members, max(own_height, height)):
                 continue
             segments.append(_segment(page, members, first, _spread(members, cuts[first : last - 1])))
-    return Lattice(cell, table, tuple(cuts), tuple(segments), ink=whole)
+    return Lattice(cell, table, tuple(cuts), tuple(segments), ink=whole, ink_at=at)
 
 
 def _pieces(clean: CleanPage, ink: list[Piece], height: float) -> tuple[list[Piece], list[float]]:
