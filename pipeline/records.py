@@ -136,7 +136,8 @@ class Lattice:
     """All candidate segments of one cell's ink, which is cut into pieces from left to right; none if the cell is blank.
 
     `cuts[i]` is how much ink was cut through, in stroke widths, between piece i and piece i + 1; 0 at a natural gap. `ink` is
-    all of it in one picture, white on black and grey, in clean pixels; None if there is none, or far too much.
+    all of it in one picture, white on black and grey, in clean pixels; None if there is none, or far too much. `ink_at` are the
+    column and the row of the page that the picture's upper left corner has.
     """
 
     cell: Cell
@@ -145,7 +146,7 @@ class Lattice:
     segments: tuple[Segment, ...]
     note: str = ""  # why the ink is no lattice, where it is none (too much of it, say)
     ink: Image | None = None
-    ink_at: tuple[int, int] | None = None  # column and row of its upper left corner; None: one above and left of the segments
+    ink_at: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

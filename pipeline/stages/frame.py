@@ -224,9 +224,7 @@ def _has_corners(frame: Frame, ink: Image) -> bool:
 
 def _reaches_the_edges(ruling: Ruling, ink: Image, valid: Image) -> bool:
     """Whether a horizontal ruling has ink where it meets the left and the right edge of the picture."""
-    place = places(ink.shape, ruling, 1)
-    seen = valid[place].max(axis=0) > 0
-    inked = (ink[place].max(axis=0) > 0)[seen]
+    inked = _inked_along(ruling, ink, valid)
     end = max(2, round(_BEYOND / 2 * len(inked)))
     return bool(inked[:end].mean() > 0.5 and inked[-end:].mean() > 0.5)
 
@@ -236,13 +234,20 @@ def _runs_through(ruling: Ruling, ink: Image, valid: Image) -> bool:
 
     Nearly all other ink is on one side of it: a line through the middle of a number strikes it out.
     """
-    place = places(ink.shape, ruling, 1)
-    seen = valid[place].max(axis=0) > 0
-    inked = (ink[place].max(axis=0) > 0)[seen]
     pen = pen_width(ink)
+    if ruling.thickness >= pen or _inked_along(ruling, ink, valid).mean() <= _THROUGH:
+        return False
     y, x = np.nonzero(without_rulings(ink, [ruling], [], pen))
     beyond = float((y > ruling.at(x.astype(np.float64))).mean()) if y.size else 0.0
-    return bool(inked.mean() > _THROUGH) and ruling.thickness < pen and min(beyond, 1 - beyond) < _BEYOND_IT
+    return min(beyond, 1 - beyond) < _BEYOND_IT
+
+
+def _inked_along(ruling: Ruling, ink: Image, valid: Image) -> NDArray[np.bool_]:
+    """Whether there is ink at each step along a horizontal ruling, from left to right, where there is a picture."""
+    place = places(ink.shape, ruling, 1)
+    seen = valid[place].max(axis=0) > 0
+    along: NDArray[np.bool_] = (ink[place].max(axis=0) > 0)[seen]
+    return along
 
 
 def _widened(ink: Image) -> Image:

@@ -79,13 +79,11 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         for i in column:
             if i not in body:  # what may be a heading says nothing of the column
                 candidates[i] = with_column_prior([candidates[i], *(candidates[k] for k in body)])[0]
-    readings = []
+    readings, alone = [], len(cells) == 1
     for cell, found in zip(cells, candidates, strict=True):
         kind = kinds[cell.lattice.table, cell.lattice.cell.column]
-        may_be_heading = cell.lattice.cell.row == 1 and len(cells) > 1
-        reading = _reading(cell, kind, found, may_be_heading, calibration, len(cells) == 1)
-        is_other = len(cells) == 1 and abs(_best_score(cell.grades) - _best_score(cell.numbers)) < _LONE_GRADE
-        if is_other or (len(cells) > 1 and is_doubtful(cell.lattice, cell.height, page.segmented.pen)):
+        reading = _reading(cell, kind, found, calibration, alone)
+        if _may_be_either(cell) if alone else is_doubtful(cell.lattice, cell.height, page.segmented.pen):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
     return ReadPage(page.segmented, tuple(readings), {table: form.name for table, form in forms.items()})
@@ -162,11 +160,15 @@ def _best_score(candidates: Sequence[Candidate]) -> float:
     return max((candidate.lattice for candidate in candidates), default=-np.inf)
 
 
+def _may_be_either(cell: CellEvidence) -> bool:
+    """Whether a lone cell is about as likely a grade as a number: no column tells."""
+    return abs(_best_score(cell.grades) - _best_score(cell.numbers)) < _LONE_GRADE
+
+
 def _reading(
     cell: CellEvidence,
     kind: Kind,
     candidates: Sequence[Candidate],
-    may_be_heading: bool,
     calibration: Mapping[str, float],
     alone: bool,
 ) -> Reading:
@@ -181,7 +183,7 @@ def _reading(
     if cell.mark and (kind == "number" or cell.mark != "AB"):
         return Reading("mark", cell.mark, "", 0.9)
     pieces = len(lattice.cuts) + 1
-    if may_be_heading and best_score < _TEXT_PIECE * pieces:
+    if lattice.cell.row == 1 and not alone and best_score < _TEXT_PIECE * pieces:
         return Reading("text", "", "", 0.0)  # a heading over numbers
     is_said = cell.has_strip and any(candidate.strip > _NOTHING_STRIP for candidate in candidates)
     if not candidates or (best_score < _NOTHING_PIECE * pieces and not is_said):

@@ -84,7 +84,7 @@ def is_struck_out(lattice: Lattice, probabilities: Floats, labels: Sequence[str]
     if lattice.ink is None:
         return False
     ink = np.where(lattice.ink > 127, 255, 0).astype(np.uint8)
-    left, top = lattice.ink_at or (min((getattr(s.box, side) for s in lattice.segments), default=0) - 1 for side in "xy")
+    left, top = lattice.ink_at
     for box in (s.box for s, row in apart if labels[int(row.argmax())] in _BARLESS):
         if _is_barred(ink[box.y - top : box.bottom - top, box.x - left : box.right - left] > 0, pen, height):
             return True

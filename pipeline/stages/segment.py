@@ -34,7 +34,7 @@ def segment(page: TabledPage, kit: Kit) -> SegmentedPage:
     inks = _ink_of_cells(page, [cell for _, cell in cells])
     height = page_height([max(p.mask.shape[0] for p in pieces) for pieces in inks if pieces])
     lattices = [
-        _lattice(page, table, cell, _without_strays(ink, height), height, len(cells) > 1)
+        _lattice(page, table, cell, _without_strays(ink, height), height, len(cells) == 1)
         for (table, cell), ink in zip(cells, inks, strict=True)
     ]
     return SegmentedPage(page, tuple(lattices), _pen(inks, height))
@@ -168,12 +168,10 @@ def _without_strays(ink: list[Piece], height: float) -> list[Piece]:
     return [p for p in ink if p.right > left and p.x < right and p.bottom > top and p.y < bottom]
 
 
-def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height: float, in_table: bool) -> Lattice:
-    """Of a number by itself, the reader of whole numbers is shown all ink, as it was in training: there are no neighbours."""
+def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height: float, alone: bool) -> Lattice:
     if not ink:
         return Lattice(cell, table, (), ())
-    box, _, picture = _soft_ink(page, ink if in_table else [Piece(0, 0, page.ink)])
-    whole, at = (picture if len(ink) <= _MOST_SPECKS else None), (box.x - 1, box.y - 1)
+    whole, at = _picture(page, ink, alone)
     if len(ink) > _MOST_PIECES:
         return Lattice(cell, table, (), (), "more ink than a number has", whole, at)
     tallest = float(max(p.mask.shape[0] for p in ink))
@@ -190,6 +188,14 @@ def _lattice(page: TabledPage, table: int, cell: Cell, ink: list[Piece], height:
                 continue
             segments.append(_segment(page, members, first, _spread(members, cuts[first : last - 1])))
     return Lattice(cell, table, tuple(cuts), tuple(segments), ink=whole, ink_at=at)
+
+
+def _picture(page: TabledPage, ink: list[Piece], alone: bool) -> tuple[Image | None, tuple[int, int]]:
+    """See Lattice.ink and ink_at. Of a number by itself all ink is its own, specks too: so it was in training."""
+    if len(ink) > _MOST_SPECKS:
+        return None, (0, 0)
+    box, _, picture = _soft_ink(page, [Piece(0, 0, page.ink)] if alone else ink)
+    return picture, (box.x - 1, box.y - 1)
 
 
 def _pieces(clean: CleanPage, ink: list[Piece], height: float) -> tuple[list[Piece], list[float]]:

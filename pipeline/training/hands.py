@@ -29,6 +29,18 @@ class Hand:
     dot: float  # size of a point in stroke widths
     first: float  # size of the first digit relative to the others
 
+    def stature(self, digit: str, is_first: bool, size: float, high: float, rng: np.random.Generator) -> tuple[float, float]:
+        """How tall a digit is, and how far below the line it ends; `size` and `high` are this one's share of the wobble."""
+        tall = (1 + 0.06 * size) * (self.zeros if digit == "0" else self.ones if digit == "1" else 1.0)
+        low = 0.035 * high
+        if is_first:
+            tall *= self.first
+            low += (self.first - 1) * float(rng.uniform(0, 0.5))
+        if self.old_style:
+            tall *= 0.75 if digit in "012" else 1.0
+            low += 0.3 if digit in "34579" else 0.0
+        return tall, low
+
 
 def random_hand(rng: np.random.Generator) -> Hand:
     """Pupils and office workers, clerks of old, and some hasty ones."""

@@ -101,14 +101,7 @@ class Penman:
             ways = WAYS[digit]
             self._ways[digit] = self._own(ways[int(rng.integers(len(ways)))])
         size, wide, high, lean = (rng.standard_normal(4) * hand.wobble).tolist()
-        tall = (1 + 0.06 * size) * (hand.zeros if digit == "0" else hand.ones if digit == "1" else 1.0)
-        low = 0.035 * high
-        if first:
-            tall *= hand.first
-            low += (hand.first - 1) * float(rng.uniform(0, 0.5))
-        if hand.old_style:
-            tall *= 0.75 if digit in "012" else 1.0
-            low += 0.3 if digit in "34579" else 0.0
+        tall, low = hand.stature(digit, first, size, high, rng)
         width = WIDTHS[digit] * hand.width * (1 + 0.08 * wide) * tall
         placed = []
         for shape in self._ways[digit]:

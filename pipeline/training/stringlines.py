@@ -100,15 +100,8 @@ class Writer:
         hand, rng = self.hand, self._rng
         size, turn, wide, high = (rng.standard_normal(4) * hand.wobble).tolist()
         glyph = self._chosen(digit)
-        tall = TALL * (1 + 0.06 * size) * (hand.zeros if digit == "0" else hand.ones if digit == "1" else 1.0)
-        low = 0.035 * high
-        if not self._last:
-            tall *= hand.first
-            low += (hand.first - 1) * float(rng.uniform(0, 0.5))
-        if hand.old_style:
-            tall *= 0.75 if digit in "012" else 1.0
-            low += 0.3 if digit in "34579" else 0.0
-        scale = min(tall, 1.9 * TALL) / max(glyph.height, 0.75 * glyph.width)
+        tall, low = hand.stature(digit, not self._last, size, high, rng)
+        scale = min(tall, 1.9) * TALL / max(glyph.height, 0.75 * glyph.width)
         image = _drawn(glyph, scale * hand.width * (1 + 0.06 * wide), scale, hand.slant - 0.7 * glyph.lean + 0.05 * turn)
         if hand.old_style and digit == "5" and rng.random() < 0.6:
             image = _flagged(image, self.stroke, rng)
