@@ -1,4 +1,4 @@
-"""The numbers that a cell may hold, by two readers that know nothing of each other: digit by digit, and in one sweep.
+"""The numbers and grades that a cell may hold, by two readers that know nothing of each other: one by one, and in one sweep.
 
 The lattice's word on a text is the best way to cut the ink into it, the strip's word the probability of all ways to say it
 from left to right. They err on different cells, so a number that both would have said is sure, and one that only one of them
@@ -7,16 +7,16 @@ would have is not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ann.ctc import best_texts, log_likelihoods, shortened
+from pipeline.ann.ctc import best_texts, log_likelihoods, log_softmax, shortened
 from pipeline.records import Floats, Lattice
 from pipeline.stages.grammar import Grammar, Way, best_ways
-from pipeline.stages.labels import FRACTION, NUMBER, Labelled
-from pipeline.stages.texts import HALF, fraction_in, number_in
+from pipeline.stages.labels import FRACTION, GRADE, NUMBER, Labelled
+from pipeline.stages.texts import DIGITS, HALF, LETTERS, fraction_in, grade_in, number_in
 
 #: Worse than this, in log probability, says nothing more.
 FLOOR = -10.0
@@ -27,16 +27,29 @@ _LIKELY = float(np.log(1e-3))
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A number as text, the log probabilities that the lattice and the strip give it, and what else speaks for it.
+class _Language:
+    """What may be said: in which characters, by which grammar of single pieces of ink, and what of a text is meant."""
 
-    `likely` is what both together say of it, in units of log probability, the prior not included. Without a strip, its word is
-    0 for every text.
+    characters: str
+    grammar: Grammar
+    meant: Callable[[str], str | None]
+
+
+_NUMBERS = _Language(DIGITS + ".-", NUMBER, number_in)
+_FRACTIONS = _Language(DIGITS + ".-/", FRACTION, lambda text: number_in(text) or fraction_in(text))
+_GRADES = _Language(LETTERS + "+-", GRADE, grade_in)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A number or grade as text, the log probabilities that the lattice and the strip give it, and what else speaks for it.
+
+    `likely` is what both together say of it, in units of log probability, the prior not included.
     """
 
     text: str
     lattice: float
-    strip: float
+    strip: float | None  # None if the strip was not asked
     likely: float
     prior: float = 0.0
 
@@ -63,14 +76,27 @@ def numbers_of(
     weights: Weights,
     fractions: bool = False,
 ) -> list[Candidate]:
-    """What the cell may say, best first. `looks` are guesses (labels, steps) of the strip, none if there is none.
+    """The numbers that a cell may hold, best first. `looks` are guesses (labels, steps) of the strip, none if there is none.
 
     With `fractions`, 12½ and 7/10 are numbers too.
     """
-    by_lattice = _by_lattice(lattice, labelled, fractions)
+    return _said_in(_FRACTIONS if fractions else _NUMBERS, lattice, labelled, looks, labels, weights)
+
+
+def grades_of(
+    lattice: Lattice, labelled: Labelled, looks: Sequence[Floats], labels: Sequence[str], weights: Weights
+) -> list[Candidate]:
+    """The grades that a cell may hold, best first; as `numbers_of`. A reader that knows no letters isn't asked."""
+    return _said_in(_GRADES, lattice, labelled, looks if set(LETTERS) <= set(labels) else (), labels, weights)
+
+
+def _said_in(
+    language: _Language, lattice: Lattice, labelled: Labelled, looks: Sequence[Floats], labels: Sequence[str], weights: Weights
+) -> list[Candidate]:
+    by_lattice = _by_lattice(language, lattice, labelled)
     if not looks:
-        return _sorted([Candidate(text, score, 0.0, score) for text, score in by_lattice.items()])
-    by_strip = _by_strip(looks, labels, by_lattice, fractions)
+        return _sorted([Candidate(text, score, None, score) for text, score in by_lattice.items()])
+    by_strip = _by_strip(language, looks, labels, by_lattice)
     for text, log in by_strip.items():
         if text not in by_lattice and log > _LIKELY and lattice.segments:
             way = way_to(lattice, labelled, text, ignoring=True)
@@ -86,27 +112,23 @@ def _sorted(found: list[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda c: (-c.likely, c.text))
 
 
-def _meant(text: str, fractions: bool) -> str | None:
-    return number_in(text) or (fraction_in(text) if fractions else None)
-
-
-def _by_lattice(lattice: Lattice, labelled: Labelled, fractions: bool) -> dict[str, float]:
+def _by_lattice(language: _Language, lattice: Lattice, labelled: Labelled) -> dict[str, float]:
     scores: dict[str, float] = {}
-    for way in best_ways(lattice, labelled, FRACTION if fractions else NUMBER, _MOST) if lattice.segments else []:
-        text = _meant(way.text, fractions)
+    for way in best_ways(lattice, labelled, language.grammar, _MOST) if lattice.segments else []:
+        text = language.meant(way.text)
         if text is not None:
             scores[text] = max(scores.get(text, -np.inf), way.score)
     return scores
 
 
-def _by_strip(looks: Sequence[Floats], labels: Sequence[str], others: Collection[str], fractions: bool) -> dict[str, float]:
-    """The numbers that the strip names at any look, and its word on others: a text counts with all marks that change nothing.
+def _by_strip(language: _Language, looks: Sequence[Floats], labels: Sequence[str], others: Collection[str]) -> dict[str, float]:
+    """The texts that the strip names at any look, and its word on others: a text counts with all marks that change nothing.
 
     It knows no ½, but spells it. Its word is the mean of its looks': what only one saw is doubtful.
     """
-    names = [label for label in labels if label and (fractions or label != "/")]
+    names = language.characters
     logs = [shortened(_as(names, guesses, labels)) for guesses in looks]
-    said = [_said(names, seen, fractions) for seen in logs]
+    said = [_said(language, seen) for seen in logs]
     texts = dict.fromkeys((*others, *(text for scores in said for text in scores)))
     words = np.zeros(len(texts))
     for seen, scores in zip(logs, said, strict=True):
@@ -117,22 +139,22 @@ def _by_strip(looks: Sequence[Floats], labels: Sequence[str], others: Collection
     return dict(zip(texts, (words / len(looks)).tolist(), strict=True))
 
 
-def _said(names: Sequence[str], logs: Floats, fractions: bool) -> dict[str, float]:
-    """The numbers that are named at a look, and how probable they are."""
+def _said(language: _Language, logs: Floats) -> dict[str, float]:
+    """The texts that are named at a look, and how probable they are."""
     scores: dict[str, float] = {}
     for said, log in best_texts(logs, 2 * _MOST):
-        text = _meant("".join(names[i] for i in said), fractions)
+        text = language.meant("".join(language.characters[i] for i in said))
         if text is not None:
             scores[text] = float(np.logaddexp(scores.get(text, -np.inf), log))
     return scores
 
 
-def _as(names: Sequence[str], guesses: Floats, labels: Sequence[str]) -> Floats:
-    """The guesses of these labels and of nothing, the last; a 1 may lean as far as a slash, if that is not one of them."""
+def _as(names: str, guesses: Floats, labels: Sequence[str]) -> Floats:
+    """The guesses of one who knows that it is these labels, or nothing, the last; without slashes, a 1 may lean as much."""
     rows = {label: guesses[i] for i, label in enumerate(labels)}
-    if "/" in rows and "/" not in names:
+    if "/" in rows and "1" in names and "/" not in names:
         rows["1"] = np.logaddexp(rows["1"], rows["/"])
-    return np.stack([rows[name] for name in (*names, "")])
+    return log_softmax(np.stack([rows[name] for name in (*names, "")]))
 
 
 def way_to(lattice: Lattice, labelled: Labelled, text: str, ignoring: bool = False) -> Way | None:

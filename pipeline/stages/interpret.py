@@ -15,15 +15,14 @@ import numpy as np
 from pipeline.forms import Column
 from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
 from pipeline.settings import Settings
-from pipeline.stages.candidates import Candidate, Weights, numbers_of
+from pipeline.stages.candidates import Candidate, Weights, grades_of, numbers_of
 from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.doubts import is_doubtful
 from pipeline.stages.formats import with_column_prior
 from pipeline.stages.formed import forms_of_tables
-from pipeline.stages.grammar import best_ways
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
-from pipeline.stages.labels import GRADE, grade_labels, number_labels
+from pipeline.stages.labels import grade_labels, number_labels
 from pipeline.stages.marks import STRUCK, mark_of
 from pipeline.stages.texts import value_of
 
@@ -56,7 +55,6 @@ class CellEvidence:
     height: float  # of its digits, clean pixels
     numbers: list[Candidate]
     grades: list[Candidate]
-    has_strip: bool
     mark: str = ""  # what it is if it is no number: a dash, a dot, AB or a tick; or "~", struck out
 
 
@@ -98,17 +96,16 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
     cells = []
     for i, (lattice, height) in enumerate(zip(lattices, digit_heights(lattices), strict=True)):
         if not lattice.segments and lattice.ink is None:
-            cells.append(CellEvidence(lattice, height, [], [], False))
+            cells.append(CellEvidence(lattice, height, [], []))
             continue
         looks = page.looks[i] if page.looks else ()
         has_fractions = (lattice.table, lattice.cell.column) in fractions
         labelled = number_labels(lattice, page.probabilities[i], page.labels, height, pen, has_fractions)
         numbers = numbers_of(lattice, labelled, looks, page.reader_labels, weights, has_fractions)
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
-        ways = best_ways(lattice, letters, GRADE) if lattice.segments else []
-        grades = [Candidate(way.text, way.score, 0.0, way.score) for way in ways]
+        grades = grades_of(lattice, letters, looks, page.reader_labels, weights)
         mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
-        cells.append(CellEvidence(lattice, height, numbers, grades, bool(looks), mark))
+        cells.append(CellEvidence(lattice, height, numbers, grades, mark))
     return cells
 
 
@@ -185,7 +182,7 @@ def _reading(
     pieces = len(lattice.cuts) + 1
     if lattice.cell.row == 1 and not alone and best_score < _TEXT_PIECE * pieces:
         return Reading("text", "", "", 0.0)  # a heading over numbers
-    is_said = cell.has_strip and any(candidate.strip > _NOTHING_STRIP for candidate in candidates)
+    is_said = any(candidate.strip is not None and candidate.strip > _NOTHING_STRIP for candidate in candidates)
     if not candidates or (best_score < _NOTHING_PIECE * pieces and not is_said):
         return Reading("unreadable", "", "", 0.0)
     likely = [candidate.likely + candidate.prior for candidate in candidates]
@@ -193,8 +190,7 @@ def _reading(
     alternatives = tuple((c.text, float(np.exp(p - total))) for c, p in zip(candidates[1:4], likely[1:4], strict=True))
     best = candidates[0]
     lead = likely[0] - likely[1] if len(likely) > 1 else _ALONE
-    strip = best.strip if cell.has_strip and kind == "number" else None
-    given = evidence(best.lattice, lead, strip, best.prior or None, alone)
+    given = evidence(best.lattice, lead, best.strip, best.prior or None, alone)
     sure = confidence(given, calibration)
     if not lattice.segments:
         sure = min(sure, _UNCONFIRMED)

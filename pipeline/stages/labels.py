@@ -13,9 +13,8 @@ import numpy as np
 
 from pipeline.records import Floats, Lattice, Segment
 from pipeline.stages.grammar import Grammar, logs
-from pipeline.stages.texts import DIGITS, HALF
+from pipeline.stages.texts import DIGITS, HALF, LETTERS
 
-_GRADES = "ABCDEF"
 #: The cost, in log probability, of taking ink that stands side by side for one character.
 _JOIN = 4.0
 #: Labels of ink that is smaller than a digit; "" is dirt.
@@ -47,7 +46,7 @@ FRACTION = Grammar(
 )
 GRADE = Grammar(
     {
-        "start": {**dict.fromkeys(_GRADES, "letter"), "": "start"},
+        "start": {**dict.fromkeys(LETTERS, "letter"), "": "start"},
         "letter": {"+": "signed", "-": "signed", "": "letter"},
         "signed": {"": "signed"},
     },
@@ -126,7 +125,7 @@ def _number_labels(s: Segment, row: Floats, labels: tuple[str, ...], line: _Line
 
 def _grade_labels(s: Segment, row: Floats, labels: tuple[str, ...], height: float) -> dict[str, float]:
     tall, wide = s.box.height / height, s.box.width / height
-    scores = logs(row, labels, _GRADES) if tall >= 0.5 else {}
+    scores = logs(row, labels, LETTERS) if tall >= 0.5 else {}
     if max(tall, wide) > 0.2:
         scores.update(logs(row, labels, "+"))
     if wide > 0.2 and tall < 0.5 and s.box.width > 1.3 * s.box.height:

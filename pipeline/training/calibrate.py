@@ -160,7 +160,7 @@ def _choices(page: ScoredPage, truth: Truth) -> Iterator[tuple[Sequence[Candidat
     for cell in cells_of(page, Weights()):
         texts = [candidate.text for candidate in cell.numbers]
         wanted = truth.get((cell.lattice.cell.row, cell.lattice.cell.column), "?")
-        if cell.has_strip and wanted in texts:
+        if wanted in texts and cell.numbers[0].strip is not None:
             yield cell.numbers, texts.index(wanted)
 
 

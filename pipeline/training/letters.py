@@ -13,57 +13,17 @@ from numpy.typing import NDArray
 
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
-from pipeline.training.strokes import Way, curve, ways
+from pipeline.training.letterways import WAYS
+from pipeline.training.strokes import Way, curve
 
 _SIDE = 96
 _HEIGHT = 52.0
-#: Several ways to write each letter, in a box of 1 by 1: see strokes.
-_WAYS = ways(
-    {
-        "A": (
-            "4,100 27,50 50,0; 50,0 72,50 95,100; 18,64 82,62",
-            "4,100 27,50 50,0; 50,0 72,50 95,100; 2,60 98,55",
-            "4,100 27,50 50,0; 50,0 72,50 95,100; 20,60 115,56",
-            "0,105 30,55 42,0; 42,0 75,8 80,55 78,100; 15,58 110,52",
-            "5,100 30,50 50,0 68,50 80,100; 10,58 60,56 110,50",
-            "5,100 16,40 45,0 76,35 88,100; 14,62 84,60",
-            "30,8 20,50 3,100; 25,6 50,0 72,50 95,100; 10,62 80,60",
-        ),
-        "B": (
-            "10,0 10,50 10,100; 10,2 60,2 78,23 55,45 14,50; 14,50 70,53 95,76 62,99 8,100",
-            "10,0 10,50 10,100; -8,12 35,-2 80,15 66,42 30,49; 30,49 80,58 90,85 50,100 -5,95",
-        ),
-        "C": (
-            "90,18 60,0 25,10 4,50 22,90 60,100 92,82",
-            "82,30 90,10 62,0 22,15 4,55 20,92 58,100 95,84",
-            "56,30 76,26 82,8 52,0 18,18 4,58 22,94 58,100 95,86",
-            "50,26 64,14 52,0 30,10 10,40 6,70 22,96 60,100 110,92",
-            "30,14 50,22 66,6 44,2 16,30 6,66 24,96 60,100 105,90",
-            "70,0 30,22 8,60 24,94 60,100 110,94",
-            "85,5 40,10 8,50 30,92 90,95",
-        ),
-        "D": (
-            "10,0 10,50 10,100; 10,2 50,2 90,28 92,68 50,97 8,100",
-            "10,0 10,50 10,100; -10,10 40,-2 90,25 94,65 55,95 -8,97",
-        ),
-        "E": (
-            "88,3 10,4; 10,0 10,50 10,100; 10,97 90,97; 10,50 70,48",
-            "85,12 50,0 20,16 30,42 62,48; 62,48 20,56 5,80 35,100 90,88",
-            "90,0 35,5 12,35 10,70 30,97 90,95; 10,50 72,47",
-        ),
-        "F": (
-            "10,0 10,50 10,100; 8,3 95,0; 10,48 72,46",
-            "20,10 16,50 10,100; 0,8 40,4 98,-4; 0,52 75,46",
-            "35,5 40,50 30,95 5,95; 2,10 50,2 98,4; 15,50 80,48",
-        ),
-    }
-)
 
 
 def make_letters(rng: np.random.Generator, n: int = 7200) -> tuple[Image, NDArray[np.str_]]:
     """(n, 28, 28), white on black, and their labels: as many of each letter."""
-    labels = np.array([list(_WAYS)[i % len(_WAYS)] for i in range(n)])
-    return np.stack([_written(_WAYS[str(label)], rng) for label in labels]), labels
+    labels = np.array([list(WAYS)[i % len(WAYS)] for i in range(n)])
+    return np.stack([_written(WAYS[str(label)], rng) for label in labels]), labels
 
 
 def _written(known: Sequence[Way], rng: np.random.Generator) -> Image:

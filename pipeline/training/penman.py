@@ -1,4 +1,4 @@
-"""Writes a text stroke by stroke, as a pen does: one person's shapes of digits, and strokes that run on into the next digit.
+"""Writes a text stroke by stroke, as a pen does: one person's shapes, and strokes that run on into the next character.
 
 Collected digits are single ones, by people of two or three countries: nobody there writes a 5 like a J, or zeros in one go.
 """
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.records import Image
 from pipeline.stages.glyph import normalise
-from pipeline.training.digitways import WAYS, WIDTHS
+from pipeline.training import digitways, letterways
 from pipeline.training.hands import TALL, Hand, random_hand
 from pipeline.training.stringmarks import drawn_mark
 from pipeline.training.strokes import Way, curve
@@ -27,6 +27,9 @@ _RUNS_ON = 0.4
 _STEEPEST = 0.45
 
 Points = NDArray[np.float64]
+
+_WAYS = {**digitways.WAYS, **letterways.WAYS}
+_WIDTHS = {**digitways.WIDTHS, **dict.fromkeys(letterways.WAYS, letterways.WIDTH)}
 
 
 def make_digits(rng: np.random.Generator, n: int = 8000) -> tuple[Image, NDArray[np.str_]]:
@@ -66,8 +69,8 @@ class Penman:
             gap = self._gap()
             if character == " ":
                 at, may_run_on = at + float(self._rng.uniform(0.25, 0.6)), False
-            elif character.isdigit():
-                digit = self._digit(character, not extents)
+            elif character in _WAYS:
+                digit = self._character(character, not extents)
                 across = np.concatenate(digit)[:, 0]
                 wide = float(np.ptp(across))
                 place = np.array([at + gap - float(across.min()), -self.hand.drift * at])
@@ -94,17 +97,17 @@ class Penman:
         free = self.hand.gap + self._close + 0.05 * self.hand.wobble * float(self._rng.standard_normal())
         return max(free, -0.06 if self._close else 0.02) + self.stroke / TALL
 
-    def _digit(self, digit: str, first: bool) -> list[Points]:
+    def _character(self, character: str, first: bool) -> list[Points]:
         """Its strokes, from y 0 at the top of usual digits to 1 on the line."""
         hand, rng = self.hand, self._rng
-        if digit not in self._ways or rng.random() > 0.5 + 0.5 * hand.alike:
-            ways = WAYS[digit]
-            self._ways[digit] = self._own(ways[int(rng.integers(len(ways)))])
+        if character not in self._ways or rng.random() > 0.5 + 0.5 * hand.alike:
+            ways = _WAYS[character]
+            self._ways[character] = self._own(ways[int(rng.integers(len(ways)))])
         size, wide, high, lean = (rng.standard_normal(4) * hand.wobble).tolist()
-        tall, low = hand.stature(digit, first, size, high, rng)
-        width = WIDTHS[digit] * hand.width * (1 + 0.08 * wide) * tall
+        tall, low = hand.stature(character, first, size, high, rng)
+        width = _WIDTHS[character] * hand.width * (1 + 0.08 * wide) * tall
         placed = []
-        for shape in self._ways[digit]:
+        for shape in self._ways[character]:
             points = shape + rng.normal(0, self._unsteady, shape.shape)
             x, y = points[:, 0] * width, (points[:, 1] - 1) * tall
             placed.append(np.stack([x - 0.04 * lean * y, y + 1 + low], axis=1))

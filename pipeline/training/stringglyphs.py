@@ -1,8 +1,9 @@
-"""Digits to write strings with: by where they come from, and by the pen, so that one string looks like one writer's."""
+"""Characters to write strings with: by where they come from, and by the pen, so that one string looks like one writer's."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records import Floats, Image
+from pipeline.stages.texts import DIGITS, LETTERS
 from pipeline.training.amounts import load_amount_digits
-from pipeline.training.datasets import _EXTRAS, HELD_OUT, Examples, _extra, load_mnist
+from pipeline.training.datasets import _EXTRAS, HELD_OUT, LABELS, _extra, load_mnist
 from pipeline.training.typeset import FONTS, Line, typeset
 
 #: How many digits of the same pen, about, one writer chooses among, as a share of all.
@@ -20,7 +22,12 @@ _CHOICE = 0.3
 #: Parts of a digit that are smaller than this share of it are none.
 _CRUMB = 0.12
 _SQUARE = np.ones((3, 3), np.uint8)
-_PRINTED = 24  # height of printed digits in their images of 28×28
+_PRINTED = 22  # height of printed characters in their images of 28×28
+_FINE = 4  # how many times larger they are set
+#: Characters that are written with pictures of them.
+_WRITTEN = DIGITS + LETTERS
+#: Faces of type, and how much more contrast there is in a cut of them: Victorian printers liked hairlines.
+_FACES = (*((font, 0) for font in FONTS), *((font, contrast) for font in ("Times-Roman", "Times-Bold") for contrast in (3, 5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +44,37 @@ class Glyph:
 
 
 class Glyphs:
-    """Digits of one source: `images` (n, 28, 28) uint8 and `labels` (n,), 0 to 9; some digits may be missing."""
+    """Characters of one source: `images` (n, 28, 28) uint8 and `labels` (n,), indices into LABELS; some may be missing.
 
-    def __init__(self, name: str, images: Image, labels: NDArray[np.integer]) -> None:
-        self.name = name
+    A source that `is_type` was printed.
+    """
+
+    def __init__(self, name: str, images: Image, labels: NDArray[np.integer], is_type: bool = False) -> None:
+        self.name, self.is_type = name, is_type
         images = _full_contrast(_alone(images))
         boxes, lean, stroke = _measured(images)
         self._images, self._boxes, self._lean, self._stroke = images, boxes, lean, stroke
         pen = stroke / np.maximum(boxes[:, 3], 0.75 * boxes[:, 2]).clip(1)
         order = np.argsort(pen)
         order = order[boxes[order, 3] > 4]  # some images are all but empty
-        # the examples of each digit, from the thinnest pen to the thickest
-        self._of = [order[labels[order] == digit] for digit in range(10)]
+        # the examples of each character, from the thinnest pen to the thickest
+        self._of = {character: order[labels[order] == LABELS.index(character)] for character in _WRITTEN}
 
     @property
     def digest(self) -> str:
         """SHA-256 of all examples."""
         hasher = hashlib.sha256(self._images.tobytes())
-        for examples in self._of:
+        for examples in self._of.values():
             hasher.update(examples.tobytes() + b"/")
         return hasher.hexdigest()
 
-    def has(self, digit: int) -> bool:
+    def has(self, character: str) -> bool:
         """Whether there is an example of it."""
-        return len(self._of[digit]) > 0
+        return len(self._of[character]) > 0
 
-    def pick(self, digit: int, pen: float, rng: np.random.Generator) -> Glyph:
+    def pick(self, character: str, pen: float, rng: np.random.Generator) -> Glyph:
         """One that a pen would draw that is as thick as this: 0 is the thinnest of this source, 1 the thickest."""
-        examples = self._of[digit]
+        examples = self._of[character]
         rank = pen * (1 - _CHOICE) + _CHOICE * float(rng.random())
         i = int(examples[min(int(rank * len(examples)), len(examples) - 1)])
         x, y, width, height = self._boxes[i].tolist()
@@ -78,18 +88,23 @@ def load_glyphs(data: Path) -> list[tuple[float, Glyphs]]:
     """
     mnist = load_mnist(data, "train")
     found = [(0.45, Glyphs("mnist", mnist.images[:-HELD_OUT], mnist.labels[:-HELD_OUT]))]
-    for file, loader, _ in _EXTRAS:
-        if (data / "digits" / file).is_file() and file in _SHARES:
-            examples = _extra(data / "digits" / file, loader, np.random.default_rng(0))
-            found.append((_SHARES[file], _glyphs(file.partition(".")[0], examples)))
+    found += _extras(data, _SHARES, DIGITS)
     amounts = data / "strings" / "orand_car_a"
     if (amounts / "labels.csv").is_file():
         images, labels = load_amount_digits(amounts)
         found.append((0.09, Glyphs("orand_car_a", images, labels.astype(np.int64))))
-    found += [(0.1 / len(FONTS), _printed(font)) for font in FONTS]
+    found += [(_PRINT / len(_FACES), _printed(DIGITS, *face)) for face in _FACES]
     return found
 
 
+def load_letters(data: Path) -> list[tuple[float, Glyphs]]:
+    """The same for the letters of grades: print, and whatever collections there are."""
+    found = _extras(data, _LETTER_SHARES, LETTERS)
+    return found + [(0.2 / len(_FACES), _printed(LETTERS, *face)) for face in _FACES]
+
+
+#: Share of print among the sources of digits.
+_PRINT = 0.14
 _SHARES = {
     "ardis_train.npz": 0.12,
     "usps_train.npz": 0.05,
@@ -99,18 +114,31 @@ _SHARES = {
 }
 
 
-def _glyphs(name: str, examples: Examples) -> Glyphs:
-    """Symbols that are no digits are left out."""
-    digits = examples.labels < 10
-    return Glyphs(name, examples.images[digits], examples.labels[digits])
+_LETTER_SHARES = {"chars74k_28.npz": 0.5, "choice62.npz": 0.15}
 
 
-def _printed(font: str) -> Glyphs:
-    """The ten figures of a font."""
-    images = np.zeros((10, 28, 28), np.uint8)
-    for digit, image in enumerate(images):
-        image[...] = typeset([Line(str(digit), 4, 26, _PRINTED)], 28, 28, font)
-    return Glyphs(font, images, np.arange(10))
+def _extras(data: Path, shares: Mapping[str, float], characters: str) -> list[tuple[float, Glyphs]]:
+    """These characters of the optional sets that are there and have a share; all others are left out."""
+    known, found = [LABELS.index(character) for character in characters], []
+    for file, loader, _ in _EXTRAS:
+        if (data / "digits" / file).is_file() and file in shares:
+            examples = _extra(data / "digits" / file, loader, np.random.default_rng(0))
+            kept = np.isin(examples.labels, known)
+            found.append((shares[file], Glyphs(file.partition(".")[0], examples.images[kept], examples.labels[kept])))
+    return found
+
+
+def _printed(characters: str, font: str, contrast: int) -> Glyphs:
+    """These characters in a face; with `contrast`, stems are so many fine pixels thicker, and what lies level is thinner."""
+    images = np.zeros((len(characters), 28, 28), np.uint8)
+    for character, image in zip(characters, images, strict=True):
+        fine = typeset([Line(character, 4 * _FINE, 26 * _FINE, _PRINTED * _FINE)], 28 * _FINE, 28 * _FINE, font)
+        if contrast:
+            fine = cv2.dilate(fine, np.ones((1, 1 + contrast), np.uint8)).astype(np.uint8)
+            fine = cv2.erode(fine, np.ones((2, 1), np.uint8)).astype(np.uint8)
+        image[...] = cv2.resize(fine, (28, 28), interpolation=cv2.INTER_AREA)
+    labels = np.array([LABELS.index(character) for character in characters])
+    return Glyphs(f"{font}{', high contrast' if contrast else ''}", images, labels, is_type=True)
 
 
 def _alone(images: Image) -> Image:

@@ -60,7 +60,7 @@ class Writer:
     """One person with one pen. After writing, `stroke` is the width of the pen in pixels."""
 
     def __init__(self, glyphs: Glyphs, spare: Glyphs, hand: Hand, rng: np.random.Generator) -> None:
-        """Digits that `glyphs` has no examples of are taken from `spare`."""
+        """Characters that `glyphs` has no examples of are taken from `spare`."""
         self._glyphs, self._spare, self.hand, self._rng = glyphs, spare, hand, rng
         self._known: dict[str, Glyph] = {}
         self._last: list[Image] = []
@@ -74,14 +74,14 @@ class Writer:
             if character == " ":
                 wide += float(rng.uniform(0.25, 0.6))
                 continue
-            digit = character.isdigit()
-            image, top = self._digit(character) if digit else self._mark(character)
+            digit = character.isalnum()
+            image, top = self._character(character) if digit else self._mark(character)
             if digit:
                 self._last.append(image)
             gap = max(hand.gap + wide + 0.05 * hand.wobble * float(rng.standard_normal()), 0.05) * TALL
-            reach, slip = 2, 0.35 if digit and before.isdigit() else 0.15
+            reach, slip = 2, 0.35 if digit and before.isalnum() else 0.15
             if digit and before and wide == 0:
-                if before.isdigit() and rng.random() < hand.touching:
+                if before.isalnum() and rng.random() < hand.touching:
                     gap, reach = -self.stroke * float(rng.uniform(0.1, 1.2)), 0
                 elif before in ".,":
                     gap = gap if rng.random() < 0.8 else -self.stroke * float(rng.uniform(0, 0.5))
@@ -95,15 +95,16 @@ class Writer:
         """Pictures of the last digits written, which the next row may have as well."""
         return self._last
 
-    def _digit(self, digit: str) -> tuple[Image, int]:
+    def _character(self, character: str) -> tuple[Image, int]:
         """A picture of it, and the row for its top relative to that of a usual digit."""
         hand, rng = self.hand, self._rng
         size, turn, wide, high = (rng.standard_normal(4) * hand.wobble).tolist()
-        glyph = self._chosen(digit)
-        tall, low = hand.stature(digit, not self._last, size, high, rng)
+        glyph = self._chosen(character)
+        tall, low = hand.stature(character, not self._last, size, high, rng)
         scale = min(tall, 1.9) * TALL / max(glyph.height, 0.75 * glyph.width)
-        image = _drawn(glyph, scale * hand.width * (1 + 0.06 * wide), scale, hand.slant - 0.7 * glyph.lean + 0.05 * turn)
-        if hand.old_style and digit == "5" and rng.random() < 0.6:
+        upright = 0.0 if hand.is_type else 0.7 * glyph.lean
+        image = _drawn(glyph, scale * hand.width * (1 + 0.06 * wide), scale, hand.slant - upright + 0.05 * turn)
+        if hand.old_style and character == "5" and not hand.is_type and rng.random() < 0.6:
             image = _flagged(image, self.stroke, rng)
         self.stroke += 0.4 * (min(glyph.stroke * scale, 0.2 * TALL) - self.stroke)
         return image, round((1 + low) * TALL) - image.shape[0]
@@ -112,11 +113,11 @@ class Writer:
         stroke = self.stroke * float(self._rng.uniform(0.9, 1.1) if mark == "." else self._rng.uniform(0.65, 1.1))
         return drawn_mark(mark, TALL, stroke, self.hand.dot, self.hand.raised, self._rng)
 
-    def _chosen(self, digit: str) -> Glyph:
-        if digit not in self._known or self._rng.random() > self.hand.alike:
-            source = self._glyphs if self._glyphs.has(int(digit)) else self._spare
-            self._known[digit] = source.pick(int(digit), self.hand.pen, self._rng)
-        return self._known[digit]
+    def _chosen(self, character: str) -> Glyph:
+        if character not in self._known or self._rng.random() > self.hand.alike:
+            source = self._glyphs if self._glyphs.has(character) else self._spare
+            self._known[character] = source.pick(character, self.hand.pen, self._rng)
+        return self._known[character]
 
 
 def _drawn(glyph: Glyph, across: float, down: float, slant: float) -> Image:

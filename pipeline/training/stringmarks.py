@@ -12,7 +12,7 @@ _SHIFT = 3
 
 
 def drawn_mark(mark: str, tall: int, stroke: float, dot: float, raised: bool, rng: np.random.Generator) -> tuple[Image, int]:
-    """A picture of one of . , - / = # *, white on black, cut to its ink; and its top, in pixels below that of a digit.
+    """A picture of one of . , - / + = # *, white on black, cut to its ink; and its top, in pixels below that of a digit.
 
     `tall` is the height of a digit, `stroke` the width of the pen, both in pixels; `dot` is the size of a point in strokes, and
     `raised` says that it stands at half height.
@@ -32,6 +32,13 @@ def drawn_mark(mark: str, tall: int, stroke: float, dot: float, raised: bool, rn
         length, apart = float(rng.uniform(0.4, 0.7)) * tall, float(rng.uniform(0.26, 0.42)) * tall
         above, rise = float(rng.uniform(0.3, 0.5)) * tall, float(rng.normal(0, 0.05)) * length
         return _stroked([[(0, y + rise), (length, y - rise)] for y in (above, above + apart)], stroke)
+    if mark == "+":
+        length, middle = float(rng.uniform(0.3, 0.6)) * tall, float(rng.uniform(0.3, 0.65)) * tall
+        half, lean = length / 2, float(rng.normal(0, 0.08)) * length
+        high = half * float(rng.uniform(0.8, 1.3))
+        return _stroked(
+            [[(0, middle + lean), (length, middle - lean)], [(half + lean, middle - high), (half, middle + high)]], stroke
+        )
     side = float(rng.uniform(0.5, 0.8)) * tall
     if mark == "#":
         lean = 0.2 * side

@@ -14,13 +14,14 @@ import numpy as np
 
 from pipeline.records import Image
 from pipeline.stages.strip import STEP, strip
-from pipeline.training.digitways import WAYS, WIDTHS
-from pipeline.training.hands import TALL, random_hand
+from pipeline.stages.texts import LETTERS
+from pipeline.training import digitways, letterways
+from pipeline.training.hands import TALL, random_hand, random_type
 from pipeline.training.penman import Penman
 from pipeline.training.stringamounts import load_amounts, part_of
 from pipeline.training.stringcells import in_a_cell, nothing
 from pipeline.training.stringdefects import bent, fully_inked, inked, scanned, thinned, worn
-from pipeline.training.stringglyphs import load_glyphs
+from pipeline.training.stringglyphs import load_glyphs, load_letters
 from pipeline.training.stringlines import Writer
 from pipeline.training.stringtexts import label_of, random_text
 
@@ -50,9 +51,7 @@ class StringSource:
     """Draws examples, no two alike. Raises DataError if there is no MNIST in the data folder; other sets are optional."""
 
     def __init__(self, data: Path) -> None:
-        sources = load_glyphs(data)
-        self._glyphs = [glyphs for _, glyphs in sources]
-        self._chances = np.cumsum([share for share, _ in sources])
+        self._digits, self._letters = load_glyphs(data), load_letters(data)
         amounts = data / "strings" / "orand_car_a"
         found = load_amounts(amounts, held_out=False, scale=_KEPT) if (amounts / "labels.csv").is_file() else []
         self._amounts = [replace(amount, ink=fully_inked(amount.ink)) for amount in found if amount.ink.any()]
@@ -60,7 +59,9 @@ class StringSource:
     @property
     def digest(self) -> str:
         """SHA-256 of all that strings are made of."""
-        hasher = hashlib.sha256("".join(glyphs.digest for glyphs in self._glyphs).encode() + repr((WAYS, WIDTHS)).encode())
+        sources = "".join(glyphs.digest for _, glyphs in (*self._digits, *self._letters))
+        drawn = repr((digitways.WAYS, digitways.WIDTHS, letterways.WAYS))
+        hasher = hashlib.sha256((sources + drawn).encode())
         for amount in self._amounts:
             hasher.update(amount.digits.encode() + amount.ink.tobytes())
         return hasher.hexdigest()
@@ -68,7 +69,8 @@ class StringSource:
     @property
     def names(self) -> tuple[str, ...]:
         """What is written with, and whether there are real amounts."""
-        return (*(glyphs.name for glyphs in self._glyphs), "drawn digits", *(["real amounts"] if self._amounts else []))
+        sources = dict.fromkeys(glyphs.name for _, glyphs in (*self._digits, *self._letters))
+        return (*sources, "drawn characters", *(["real amounts"] if self._amounts else []))
 
     def draw(self, rng: np.random.Generator) -> StringExample:
         """The next example; the same state of `rng` gives the same."""
@@ -89,17 +91,21 @@ class StringSource:
         """The next n."""
         return [self.draw(rng) for _ in range(n)]
 
-    def _writer(self, rng: np.random.Generator) -> Writer | Penman:
+    def _writer(self, text: str, rng: np.random.Generator) -> Writer | Penman:
         if rng.random() < PENNED:
             return Penman(random_hand(rng), rng)
-        source = int(np.searchsorted(self._chances, rng.random() * self._chances[-1], side="right"))
-        return Writer(self._glyphs[min(source, len(self._glyphs) - 1)], self._glyphs[0], random_hand(rng), rng)
+        sources = self._letters if text[:1] in LETTERS else self._digits
+        chances = np.cumsum([share for share, _ in sources])
+        chosen = int(np.searchsorted(chances, rng.random() * chances[-1], side="right"))
+        glyphs = sources[min(chosen, len(sources) - 1)][1]
+        return Writer(glyphs, sources[0][1], random_type(rng) if glyphs.is_type else random_hand(rng), rng)
 
     def _written(self, rng: np.random.Generator) -> StringExample:
-        text, writer = random_text(rng), self._writer(rng)
+        text = random_text(rng)
+        writer = self._writer(text, rng)
         ink = writer.write(text)
         chance = rng.random(2)
-        if chance[0] < 0.6:
+        if chance[0] < 0.6 and not writer.hand.is_type:
             ink = thinned(ink, TALL * float(rng.uniform(0.055, 0.1)))
         elif chance[0] < 0.8:
             ink = inked(ink, rng)
@@ -125,8 +131,9 @@ class StringSource:
         return StringExample(strip(ink, _told(digit, rng)), amount.digits, True)
 
     def _blank(self, rng: np.random.Generator) -> StringExample:
-        writer = self._writer(rng)
-        writer.write(str(rng.integers(10)))
+        neighbour = str(rng.integers(10))
+        writer = self._writer(neighbour, rng)
+        writer.write(neighbour)
         ink, digit = scanned(nothing(TALL, writer.stroke, writer.scraps(), rng), TALL, rng)
         return StringExample(strip(ink, digit), "", False)
 

@@ -1,7 +1,7 @@
 """What people write into cells and onto cheques: numbers as text, as they are distributed, with the marks around them.
 
-A text as drawn has a character for every mark: digits, "." and "," (a point, a comma), "-", "/", a space for a gap left between
-thousands, and "=", "#" and "*", which say nothing. `label_of` is what a reader should read of it.
+A text as drawn has a character for every mark: digits, letters, "." and "," (a point, a comma), "-", "/", "+", a space for a
+gap left between thousands, and "=", "#" and "*", which say nothing. `label_of` is what a reader should read of it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-#: What a reader of whole numbers can say.
-ALPHABET = "0123456789.-/"
+from pipeline.stages.texts import DIGITS, LETTERS
+
+#: What a reader of whole numbers and grades can say.
+ALPHABET = f"{DIGITS}.-/+{LETTERS}"
 
 _READ = str.maketrans({",": ".", " ": "", "=": "", "#": "", "*": ""})
 
@@ -119,9 +121,16 @@ def _nothing(rng: np.random.Generator) -> str:
     return "-" if rng.random() < 0.75 else "."
 
 
+def _grade(rng: np.random.Generator) -> str:
+    """B, A+, D-; now and then AB, for absent."""
+    if rng.random() < 0.05:
+        return "AB"
+    return str(rng.choice(list(LETTERS))) + str(rng.choice(("", "", "+", "-")))
+
+
 #: The kinds of texts and their shares.
 _KINDS: tuple[tuple[float, Callable[[np.random.Generator], str]], ...] = (
-    (0.36, _whole),
+    (0.29, _whole),
     (0.1, _mark),
     (0.05, _round),
     (0.05, _repeated),
@@ -133,4 +142,5 @@ _KINDS: tuple[tuple[float, Callable[[np.random.Generator], str]], ...] = (
     (0.03, _negative),
     (0.02, _fraction),
     (0.02, _nothing),
+    (0.07, _grade),
 )

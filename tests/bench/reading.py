@@ -74,7 +74,7 @@ def outcome(group: str, picture: Image, truth: str, kit: Kit, digits_only: bool 
     scored = recognise(page, kit)
     found = [c for lone in cells_of(scored, Weights()) for c in lone.numbers]
     by_lattice = max(found, key=lambda c: c.lattice, default=None)
-    by_strip = max(found, key=lambda c: c.strip, default=None)
+    by_strip = max((c for c in found if c.strip is not None), key=lambda c: c.strip or 0.0, default=None)
     reading = interpret(scored, kit).readings[0]
     each = [best is not None and is_right(best.text) for best in (by_lattice, by_strip)]
     return Outcome(group, reading, is_right(reading.value), *each)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.records import Lattice
-from pipeline.stages.candidates import FLOOR, Candidate, Weights, numbers_of
-from pipeline.stages.labels import Labelled, number_labels
+from pipeline.stages.candidates import FLOOR, Candidate, Weights, grades_of, numbers_of
+from pipeline.stages.labels import Labelled, grade_labels, number_labels
 from tests.stages.grids import LABELS
 from tests.stages.lattices import HEIGHT, PEN, Ink, digit, dot, scored
 
 READER = (*"0123456789.-/", "")
+LETTERED = (*"0123456789.-/+ABCDEF", "")
 Guesses = NDArray[np.float32]
 
 
@@ -26,13 +27,19 @@ def lattice_of(*inks: Ink) -> tuple[Lattice, Labelled]:
     return lattice, number_labels(lattice, page.probabilities[0], LABELS, HEIGHT, PEN)
 
 
-def guesses(*steps: dict[str, float]) -> Guesses:
+def grade(*inks: Ink) -> tuple[Lattice, Labelled]:
+    page = scored([[inks]])
+    lattice = page.segmented.lattices[0]
+    return lattice, grade_labels(lattice, page.probabilities[0], LABELS, HEIGHT)
+
+
+def guesses(*steps: dict[str, float], labels: Sequence[str] = READER) -> Guesses:
     """Log probabilities of these labels at each step, a pause after each; the rest alike for all others."""
     columns = []
     for step in steps:
         for likely in (step, {"": 0.99}):
-            rest = max(1 - sum(likely.values()), 1e-9) / (len(READER) - len(likely))
-            columns.append([np.log(likely.get(label, rest)) for label in READER])
+            rest = max(1 - sum(likely.values()), 1e-9) / (len(labels) - len(likely))
+            columns.append([np.log(likely.get(label, rest)) for label in labels])
     return np.array(columns, np.float32).T
 
 
@@ -69,7 +76,7 @@ def test_a_second_look_can_overrule_the_first_one() -> None:
 def test_what_only_one_look_saw_is_doubtful() -> None:
     found = numbers_of(*lattice_of(), [said("15"), said("75")], READER, Weights())
     words = {c.text: c.strip for c in found}
-    assert max(words["15"], words["75"]) < np.log(0.5)
+    assert max(words["15"] or 0, words["75"] or 0) < np.log(0.5)
 
 
 def test_weights_decide_whom_to_believe() -> None:
@@ -82,13 +89,13 @@ def test_a_text_that_only_the_strip_names_is_looked_for_in_the_lattice() -> None
     inks = [Ink({"4": 0.95, "9": 0.002}) for _ in range(4)]
     found = {c.text: c for c in numbers_of(*lattice_of(*inks), [said("9999", 0.9)], READER, Weights())}
     assert FLOOR <= found["9999"].lattice < found["4444"].lattice
-    assert found["9999"].strip > found["4444"].strip
+    assert (found["9999"].strip or 0) > (found["4444"].strip or 0)
 
 
 def test_without_a_strip_the_lattice_speaks_alone() -> None:
     found = numbers_of(*lattice_of(digit("4"), dot(1.5 * PEN), digit("2")), (), (), Weights())
     assert found[0].text == "4.2"
-    assert all(c.strip == 0 and c.likely == c.lattice for c in found)
+    assert all(c.strip is None and c.likely == c.lattice for c in found)
 
 
 def test_ink_without_a_lattice_is_read_from_the_strip() -> None:
@@ -119,5 +126,28 @@ def test_candidates_are_different_numbers_best_first(seed: int) -> None:
     assert len(set(texts(found))) == len(found)
     assert [c.likely for c in found] == sorted((c.likely for c in found), reverse=True)
     for c in found:
-        assert FLOOR <= c.lattice <= 1e-6 and FLOOR <= c.strip <= 1e-6
+        assert FLOOR <= c.lattice <= 1e-6 and c.strip is not None and FLOOR <= c.strip <= 1e-6
         assert float(c.text) is not None
+
+
+def test_grades_are_read_by_both() -> None:
+    hooked = grade(Ink({"C": 0.1, "6": 0.8}))
+    assert grades_of(*hooked, [guesses({"C": 0.9, "D": 0.05}, labels=LETTERED)], LETTERED, Weights())[0].text == "C"
+    found = grades_of(*grade(digit("B")), [guesses({"B": 0.9}, {"+": 0.95}, labels=LETTERED)], LETTERED, Weights())
+    assert {c.text for c in found} >= {"B", "B+"}
+    assert max(found, key=lambda c: c.strip or FLOOR).text == "B+"
+
+
+def test_in_a_grade_a_b_is_no_8_and_in_a_number_an_8_no_b() -> None:
+    """Who knows that it is one or the other does not weigh it against what it can't be."""
+    either = [guesses({"B": 0.6, "8": 0.38}, labels=LETTERED)]
+    as_grade = grades_of(*grade(digit("B")), either, LETTERED, Weights())[0]
+    as_number = numbers_of(*lattice_of(digit("8")), either, LETTERED, Weights())[0]
+    assert (as_grade.text, as_number.text) == ("B", "8")
+    assert min(as_grade.strip or 0, as_number.strip or 0) > np.log(0.9)
+
+
+def test_a_reader_without_letters_is_not_asked_for_grades() -> None:
+    found = grades_of(*grade(digit("A")), [said("4")], READER, Weights())
+    assert found[0].text == "A"
+    assert all(c.strip is None and c.likely == c.lattice for c in found)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Image
-from pipeline.training.digitways import WAYS, WIDTHS
+from pipeline.training import digitways, letterways
 from pipeline.training.hands import TALL, Hand, random_hand
 from pipeline.training.penman import Penman, make_digits
 from pipeline.training.stringtexts import random_text
@@ -35,13 +35,14 @@ def test_any_hand_writes_any_text_the_same_for_the_same_seed(seed: int) -> None:
     assert ink.shape[0] == 3 * TALL
     assert ink.dtype == np.uint8
     assert ink.any()
-    assert len(one.scraps()) == sum(character.isdigit() for character in text)
+    assert len(one.scraps()) == sum(character.isalnum() for character in text)
     assert all(scrap.any() for scrap in one.scraps())
 
 
 def test_every_way_goes_through_its_points_and_keeps_to_its_box() -> None:
-    assert sorted(WAYS) == sorted(WIDTHS) == list("0123456789")
-    for known in WAYS.values():
+    assert sorted(digitways.WAYS) == sorted(digitways.WIDTHS) == list("0123456789")
+    assert sorted(letterways.WAYS) == list("ABCDEF")
+    for known in (*digitways.WAYS.values(), *letterways.WAYS.values()):
         for way in known:
             points = np.array([point for stroke in way for point in stroke])
             assert np.ptp(points[:, 1]) == pytest.approx(1, abs=0.25)
@@ -77,7 +78,7 @@ def test_drawn_digits_are_as_many_of_each_and_most_like_their_kind() -> None:
     np.testing.assert_array_equal(images, again)
     assert images.shape == (1000, 28, 28)
     assert {str(label): int(n) for label, n in zip(*np.unique(labels, return_counts=True), strict=True)} == dict.fromkeys(
-        WAYS, 100
+        "0123456789", 100
     )
     known, asked = (images[part].reshape(500, -1).astype(np.float64) for part in (slice(500), slice(500, None)))
     nearest = ((asked[:, None] - known[None]) ** 2).sum(axis=2).argmin(axis=1)

@@ -76,7 +76,7 @@ def test_labels_say_what_is_written(drawn: str, label: str) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(".,-/=#*"), st.floats(1, 8), st.floats(1, 1.9), st.booleans(), seeds)
+@given(st.sampled_from(".,-/+=#*"), st.floats(1, 8), st.floats(1, 1.9), st.booleans(), seeds)
 def test_marks_are_ink_near_the_digits(mark: str, stroke: float, dot: float, raised: bool, seed: int) -> None:
     image, top = drawn_mark(mark, TALL, stroke, dot, raised, np.random.default_rng(seed))
     assert image.max() > 127

@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.stages.strip import HEIGHT, NARROWEST, STEP, WIDEST
+from pipeline.stages.texts import DIGITS, LETTERS, grade_in
 from pipeline.training import stringglyphs
-from pipeline.training.stringglyphs import load_glyphs
+from pipeline.training.stringglyphs import load_glyphs, load_letters
 from pipeline.training.strings import BLANK, REAL, StringExample, StringSource, columns_needed
 from pipeline.training.stringtexts import ALPHABET
 from tests.training.amountsfolder import write_amounts
@@ -82,6 +83,29 @@ def test_everything_that_is_read_is_drawn(drawn: list[StringExample]) -> None:
     assert sum(text == "" for text in written) == pytest.approx(BLANK * DRAWN, abs=15)
 
 
+def test_letters_stand_in_grades_only(drawn: list[StringExample]) -> None:
+    lettered = [example.text for example in drawn if set(example.text) & set(LETTERS)]
+    assert len(lettered) == pytest.approx(0.06 * DRAWN, abs=25)
+    assert all(grade_in(text) or text == "AB" for text in lettered)
+
+
+def test_every_letter_can_be_printed_without_any_collection(folder: Path) -> None:
+    sources = [glyphs for _, glyphs in load_letters(folder)]
+    assert all(glyphs.is_type for glyphs in sources)
+    for glyphs in sources:
+        shapes = {glyphs.pick(letter, 0.5, np.random.default_rng(0)).image.tobytes() for letter in LETTERS}
+        assert len(shapes) == len(LETTERS)
+        assert not any(glyphs.has(digit) for digit in DIGITS)
+
+
+def test_faces_with_contrast_have_thicker_stems_and_bars_as_thin(folder: Path) -> None:
+    faces = {glyphs.name: glyphs.pick("E", 0.5, np.random.default_rng(0)).image for _, glyphs in load_letters(folder)}
+    usual, contrast = faces["Times-Roman"], faces["Times-Roman, high contrast"]
+    stem, bars = (slice(10, 18), slice(6, 11)), (slice(None), slice(12, 14))
+    assert contrast[stem].sum(dtype=int) > 1.15 * usual[stem].sum(dtype=int)
+    assert contrast[bars].sum(dtype=int) < 1.1 * usual[bars].sum(dtype=int)
+
+
 def test_some_are_real_and_say_that_only_digits_are_labelled(drawn: list[StringExample]) -> None:
     real = [example.text for example in drawn if example.digits_only]
     assert len(real) == pytest.approx(REAL * DRAWN, abs=40)
@@ -104,7 +128,7 @@ def test_held_out_digits_are_never_written_with(folder: Path) -> None:
     """Nor those of the test set."""
     known = {image.tobytes() for image in digits()[0][TRAINED:]}
     for _, glyphs in load_glyphs(folder):
-        for digit in range(10):
+        for digit in DIGITS:
             for rank in np.linspace(0, 1, 20):
                 if glyphs.has(digit):
                     assert glyphs.pick(digit, float(rank), np.random.default_rng(0)).image.tobytes() not in known
@@ -117,7 +141,7 @@ def test_glyphs_are_what_they_should_be(folder: Path) -> None:
     rng = np.random.default_rng(0)
     for digit in range(10):
         for _ in range(10):
-            glyph = glyphs.pick(digit, float(rng.random()), rng)
+            glyph = glyphs.pick(str(digit), float(rng.random()), rng)
             assert label_of.get(glyph.image.tobytes(), digit) == digit  # pale ones were made darker
             box = cropped(np.where(glyph.image > 60, glyph.image, 0)[None])[0]
             assert (glyph.height, glyph.width) == box.shape
@@ -126,7 +150,7 @@ def test_glyphs_are_what_they_should_be(folder: Path) -> None:
 def test_thick_pens_are_told_from_thin_ones(folder: Path) -> None:
     glyphs = load_glyphs(folder)[0][1]
     rng = np.random.default_rng(0)
-    thin, thick = (float(np.mean([glyphs.pick(d, pen, rng).stroke for d in range(10)] * 5)) for pen in (0.0, 1.0))
+    thin, thick = (float(np.mean([glyphs.pick(d, pen, rng).stroke for d in DIGITS] * 5)) for pen in (0.0, 1.0))
     assert thick > 1.3 * thin
 
 
