@@ -16,6 +16,7 @@ from pipeline.stages.glyph import normalise
 from pipeline.training import digitways, letterways
 from pipeline.training.hands import TALL, Hand, random_hand
 from pipeline.training.stringmarks import drawn_mark
+from pipeline.training.stringtexts import LEADER
 from pipeline.training.strokes import Way, curve
 
 #: Of the coordinates that OpenCV draws at: eighths of a pixel.
@@ -86,6 +87,8 @@ class Penman:
                 image, top = drawn_mark(character, TALL, self.stroke, self.hand.dot, self.hand.raised, self._rng)
                 marks.append((image, top, at + max(gap, 0.05)))
                 at, may_run_on = at + max(gap, 0.05) + image.shape[1] / TALL, False
+                if character == LEADER and self._rng.random() < 0.5:  # it runs into the number
+                    at -= gap + float(self._rng.uniform(0, 0.15))
         return self._drawn(strokes, marks, extents)
 
     def scraps(self) -> list[Image]:

@@ -9,6 +9,7 @@ from pipeline.records import Image
 from pipeline.training.hands import TALL, Hand
 from pipeline.training.stringglyphs import Glyph, Glyphs
 from pipeline.training.stringmarks import drawn_mark
+from pipeline.training.stringtexts import LEADER
 
 _FAR = 10_000
 
@@ -85,6 +86,8 @@ class Writer:
                     gap, reach = -self.stroke * float(rng.uniform(0.1, 1.2)), 0
                 elif before in ".,":
                     gap = gap if rng.random() < 0.8 else -self.stroke * float(rng.uniform(0, 0.5))
+                elif before == LEADER and rng.random() < 0.5:  # which may run into the number
+                    gap, reach = -self.stroke * float(rng.uniform(0.0, 2.0)), 0
             elif before and not digit:
                 gap = max(0.7 * gap, 2)
             x = line.add(image, round(TALL + top - hand.drift * x), round(gap), reach, slip)

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 
 from pipeline.records import Image
+from pipeline.training.stringtexts import LEADER
 
 #: Of the coordinates that OpenCV draws at: eighths of a pixel.
 _SHIFT = 3
 
 
 def drawn_mark(mark: str, tall: int, stroke: float, dot: float, raised: bool, rng: np.random.Generator) -> tuple[Image, int]:
-    """A picture of one of . , - / + = # *, white on black, cut to its ink; and its top, in pixels below that of a digit.
+    """A picture of . , - / + = # * or a leader, white on black, cut to its ink; and its top, in pixels below that of a digit.
 
     `tall` is the height of a digit, `stroke` the width of the pen, both in pixels; `dot` is the size of a point in strokes, and
     `raised` says that it stands at half height.
@@ -25,6 +26,10 @@ def drawn_mark(mark: str, tall: int, stroke: float, dot: float, raised: bool, rn
         length, middle = float(rng.uniform(0.35, 1.1)) * tall, float(rng.uniform(0.4, 0.65)) * tall
         rise, bend = float(rng.normal(0, 0.08)) * length, float(rng.normal(0, 0.02)) * tall
         return _stroked([[(0, middle + rise), (length / 2, middle + bend), (length, middle - rise)]], stroke)
+    if mark == LEADER:
+        length, middle = float(rng.uniform(1.3, 3.5)) * tall, float(rng.uniform(0.3, 0.8)) * tall  # longer than a minus
+        rise = float(rng.normal(0, 0.05)) * length
+        return _stroked([[(0, middle + rise), (length, middle - rise)]], 0.8 * stroke)
     if mark == "/":
         length, lean = float(rng.uniform(1.0, 1.4)) * tall, float(rng.uniform(0.4, 0.8))
         return _stroked([[(0, tall), (lean * length, tall - length)]], stroke)

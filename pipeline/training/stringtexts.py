@@ -1,7 +1,7 @@
 """What people write into cells and onto cheques: numbers as text, as they are distributed, with the marks around them.
 
 A text as drawn has a character for every mark: digits, letters, "." and "," (a point, a comma), "-", "/", "+", a space for a
-gap left between thousands, and "=", "#" and "*", which say nothing. `label_of` is what a reader should read of it.
+gap left between thousands, and "=", "#", "*" and LEADER, which say nothing. `label_of` is what a reader should read of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from pipeline.stages.texts import DIGITS, LETTERS
 #: What a reader of whole numbers and grades can say.
 ALPHABET = f"{DIGITS}.-/+{LETTERS}"
 
-_READ = str.maketrans({",": ".", " ": "", "=": "", "#": "", "*": ""})
+#: A line that leads up to a number, so that nobody writes a digit before it.
+LEADER = "—"
+
+_READ = str.maketrans({",": ".", " ": "", "=": "", "#": "", "*": "", LEADER: ""})
 
 _LENGTHS = np.cumsum((0.15, 0.27, 0.2, 0.17, 0.1, 0.07, 0.03, 0.01))
 
@@ -106,6 +109,12 @@ def _secured(rng: np.random.Generator) -> str:
     return before + number + after
 
 
+def _led(rng: np.random.Generator) -> str:
+    """With a line up to it, now and then with zeros in front."""
+    number = _whole(rng)
+    return LEADER + (number.zfill(3) if rng.random() < 0.4 else number)
+
+
 def _negative(rng: np.random.Generator) -> str:
     return "-" + (_decimal(rng) if rng.random() < 0.4 else _whole(rng))
 
@@ -130,7 +139,7 @@ def _grade(rng: np.random.Generator) -> str:
 
 #: The kinds of texts and their shares.
 _KINDS: tuple[tuple[float, Callable[[np.random.Generator], str]], ...] = (
-    (0.29, _whole),
+    (0.26, _whole),
     (0.1, _mark),
     (0.05, _round),
     (0.05, _repeated),
@@ -143,4 +152,5 @@ _KINDS: tuple[tuple[float, Callable[[np.random.Generator], str]], ...] = (
     (0.02, _fraction),
     (0.02, _nothing),
     (0.07, _grade),
+    (0.03, _led),
 )

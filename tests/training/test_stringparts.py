@@ -17,7 +17,7 @@ from pipeline.training.stringdefects import bent, cleaned, darkness, fully_inked
 from pipeline.training.stringglyphs import Glyphs
 from pipeline.training.stringlines import Line, Writer
 from pipeline.training.stringmarks import drawn_mark
-from pipeline.training.stringtexts import ALPHABET, label_of, random_text
+from pipeline.training.stringtexts import ALPHABET, LEADER, label_of, random_text
 from tests.handwriting import sheet_digits
 
 seeds = st.integers(0, 100_000)
@@ -66,7 +66,16 @@ def test_texts_are_mostly_short_whole_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("drawn", "label"),
-    [("1,234.50", "1.234.50"), ("1 234", "1234"), ("#12=", "12"), ("*5.-", "5.-"), ("-3", "-3"), ("7/10", "7/10"), ("=", "")],
+    [
+        ("1,234.50", "1.234.50"),
+        ("1 234", "1234"),
+        ("#12=", "12"),
+        ("*5.-", "5.-"),
+        ("-3", "-3"),
+        ("7/10", "7/10"),
+        ("=", ""),
+        (f"{LEADER}012", "012"),
+    ],
 )
 def test_labels_say_what_is_written(drawn: str, label: str) -> None:
     assert label_of(drawn) == label
@@ -101,6 +110,19 @@ def test_marks_differ_as_they_should() -> None:
         assert parts(made["="][0]) == 2
         raised, top = drawn_mark(".", TALL, 3.0, 1.5, True, np.random.default_rng(seed))
         assert 0.2 * TALL < top + raised.shape[0] / 2 < 0.75 * TALL
+
+
+def test_a_leader_is_longer_than_a_minus() -> None:
+    widths = [
+        [drawn_mark(mark, TALL, 3.0, 1.5, False, np.random.default_rng(seed))[0].shape[1] for seed in range(30)]
+        for mark in ("-", LEADER)
+    ]
+    assert max(widths[0]) < min(widths[1])
+
+
+def test_a_leader_may_run_into_its_number() -> None:
+    pieces = [parts(written(f"{LEADER}8", seed)[0]) for seed in range(30)]
+    assert set(pieces) == {1, 2}
 
 
 def test_an_unknown_mark_is_an_error() -> None:
