@@ -122,7 +122,7 @@ def test_a_leader_is_longer_than_a_minus() -> None:
 
 def test_a_leader_may_run_into_its_number() -> None:
     pieces = [parts(written(f"{LEADER}8", seed)[0]) for seed in range(30)]
-    assert set(pieces) == {1, 2}
+    assert {1, 2} <= set(pieces)
 
 
 def test_an_unknown_mark_is_an_error() -> None:
