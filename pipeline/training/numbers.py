@@ -113,8 +113,8 @@ def reader_card(model: Model, name: str, curve: str) -> str:
     weights = sum(array.size for array in model.network.arrays())
     parts = [
         f"# {name}",
-        "Reads a whole number in one sweep: a strip of writing 32 pixels high, white on black, to a row of guesses, each "
-        f"one of {' '.join(label for label in model.labels if label)} or nothing (connectionist temporal classification). "
+        "Reads a whole number or grade in one sweep: a strip of writing 32 pixels high, white on black, to a row of guesses, "
+        f"each one of {' '.join(label for label in model.labels if label)} or nothing (connectionist temporal classification). "
         "Its word is weighed with that of the network of single digits; neither knows of the other.",
         f"- Architecture: {layers}\n- Parameters: {weights:,}\n- SHA-256: {model.digest}\n"
         "- Trained by `pipeline train --profile numbers` in NumPy, on strings drawn anew for every batch and on real amounts "
