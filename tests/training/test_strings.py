@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,7 +14,9 @@ from pipeline.errors import DataError
 from pipeline.stages.strip import HEIGHT, NARROWEST, STEP, WIDEST
 from pipeline.stages.texts import DIGITS, LETTERS, grade_in
 from pipeline.training import stringglyphs
+from pipeline.training.hands import random_type
 from pipeline.training.stringglyphs import load_glyphs, load_letters
+from pipeline.training.stringlines import Writer
 from pipeline.training.strings import BLANK, REAL, StringExample, StringSource, columns_needed
 from pipeline.training.stringtexts import ALPHABET
 from tests.training.amountsfolder import write_amounts
@@ -104,6 +108,19 @@ def test_faces_with_contrast_have_thicker_stems_and_bars_as_thin(folder: Path) -
     stem, bars = (slice(10, 18), slice(6, 11)), (slice(None), slice(12, 14))
     assert contrast[stem].sum(dtype=int) > 1.15 * usual[stem].sum(dtype=int)
     assert contrast[bars].sum(dtype=int) < 1.1 * usual[bars].sum(dtype=int)
+
+
+def test_type_stands_as_it_was_cut(folder: Path) -> None:
+    """The same figure is the same each time, and a 7 is not set upright as if a hand had slanted it."""
+    helvetica = next(glyphs for _, glyphs in load_glyphs(folder) if glyphs.name == "Helvetica")
+    plain = replace(random_type(np.random.default_rng(1)), slant=0.0, wobble=0.0, touching=0.0, old_style=False)
+    ink = Writer(helvetica, helvetica, plain, np.random.default_rng(0)).write("77")
+    parts, _, stats, _ = cv2.connectedComponentsWithStats((ink > 80).astype(np.uint8))
+    assert parts == 3
+    one, other = (ink[y : y + high, x : x + wide] > 127 for x, y, wide, high, _ in stats[1:].tolist())
+    assert np.mean(one != other) < 0.01
+    bar = np.flatnonzero(one[:3].any(axis=0))
+    assert np.ptp(bar) > 0.9 * one.shape[1]  # the bar is level, from end to end
 
 
 def test_some_are_real_and_say_that_only_digits_are_labelled(drawn: list[StringExample]) -> None:
