@@ -1,4 +1,4 @@
-"""Hands that numbers are written in, or faces of type: what stays the same while one person writes with one pen."""
+"""Hands that numbers are written in: what stays the same while one person writes with one pen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ class Hand:
     raised: bool  # the decimal point stands at half height
     dot: float  # size of a point in stroke widths
     first: float  # size of the first digit relative to the others
-    is_type: bool = False  # set and printed, by nobody's hand
 
     def stature(self, digit: str, is_first: bool, size: float, high: float, rng: np.random.Generator) -> tuple[float, float]:
         """How tall a digit is, and how far below the line it ends; `size` and `high` are this one's share of the wobble."""
@@ -61,26 +60,4 @@ def random_hand(rng: np.random.Generator) -> Hand:
         raised=bool(chance[6] < 0.2),
         dot=float(rng.uniform(1.05, 1.9)),
         first=float(rng.uniform(1.2, 2.2) if chance[8] < 0.1 else 1.0),
-    )
-
-
-def random_type(rng: np.random.Generator) -> Hand:
-    """A compositor's choices: upright or a little aslant, narrow or wide, every figure of the same shape."""
-    chance = rng.random(5)
-    return Hand(
-        slant=float(rng.uniform(0.05, 0.25) if chance[0] < 0.1 else 0.0),
-        pen=float(rng.random()),
-        width=float(np.exp(rng.normal(0, 0.12))),
-        gap=float(rng.uniform(0.04, 0.3)),
-        wobble=float(rng.uniform(0.0, 0.3)),
-        touching=float(rng.uniform(0.1, 0.5) if chance[1] < 0.1 else 0.0),
-        drift=0.0,
-        zeros=1.0,
-        ones=1.0,
-        old_style=bool(chance[2] < 0.15),
-        alike=1.0,
-        raised=bool(chance[3] < 0.4),
-        dot=float(rng.uniform(1.1, 2.2)),
-        first=1.0,
-        is_type=True,
     )

@@ -22,12 +22,9 @@ _CHOICE = 0.3
 #: Parts of a digit that are smaller than this share of it are none.
 _CRUMB = 0.12
 _SQUARE = np.ones((3, 3), np.uint8)
-_PRINTED = 22  # height of printed characters in their images of 28×28
-_FINE = 4  # how many times larger they are set
+_PRINTED = 24  # height of printed characters in their images of 28×28
 #: Characters that are written with pictures of them.
 _WRITTEN = DIGITS + LETTERS
-#: Faces of type, and how much more contrast there is in a cut of them: Victorian printers liked hairlines.
-_FACES = (*((font, 0) for font in FONTS), *((font, contrast) for font in ("Times-Roman", "Times-Bold") for contrast in (3, 5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +41,10 @@ class Glyph:
 
 
 class Glyphs:
-    """Characters of one source: `images` (n, 28, 28) uint8 and `labels` (n,), indices into LABELS; some may be missing.
+    """Characters of one source: `images` (n, 28, 28) uint8 and `labels` (n,), indices into LABELS; some may be missing."""
 
-    A source that `is_type` was printed.
-    """
-
-    def __init__(self, name: str, images: Image, labels: NDArray[np.integer], is_type: bool = False) -> None:
-        self.name, self.is_type = name, is_type
+    def __init__(self, name: str, images: Image, labels: NDArray[np.integer]) -> None:
+        self.name = name
         images = _full_contrast(_alone(images))
         boxes, lean, stroke = _measured(images)
         self._images, self._boxes, self._lean, self._stroke = images, boxes, lean, stroke
@@ -93,18 +87,16 @@ def load_glyphs(data: Path) -> list[tuple[float, Glyphs]]:
     if (amounts / "labels.csv").is_file():
         images, labels = load_amount_digits(amounts)
         found.append((0.09, Glyphs("orand_car_a", images, labels.astype(np.int64))))
-    found += [(_PRINT / len(_FACES), _printed(DIGITS, *face)) for face in _FACES]
+    found += [(0.1 / len(FONTS), _printed(DIGITS, font)) for font in FONTS]
     return found
 
 
 def load_letters(data: Path) -> list[tuple[float, Glyphs]]:
     """The same for the letters of grades: print, and whatever collections there are."""
     found = _extras(data, _LETTER_SHARES, LETTERS)
-    return found + [(0.2 / len(_FACES), _printed(LETTERS, *face)) for face in _FACES]
+    return found + [(0.2 / len(FONTS), _printed(LETTERS, font)) for font in FONTS]
 
 
-#: Share of print among the sources of digits.
-_PRINT = 0.14
 _SHARES = {
     "ardis_train.npz": 0.12,
     "usps_train.npz": 0.05,
@@ -128,17 +120,12 @@ def _extras(data: Path, shares: Mapping[str, float], characters: str) -> list[tu
     return found
 
 
-def _printed(characters: str, font: str, contrast: int) -> Glyphs:
-    """These characters in a face; with `contrast`, stems are so many fine pixels thicker, and what lies level is thinner."""
+def _printed(characters: str, font: str) -> Glyphs:
+    """These characters of a font."""
     images = np.zeros((len(characters), 28, 28), np.uint8)
     for character, image in zip(characters, images, strict=True):
-        fine = typeset([Line(character, 4 * _FINE, 26 * _FINE, _PRINTED * _FINE)], 28 * _FINE, 28 * _FINE, font)
-        if contrast:
-            fine = cv2.dilate(fine, np.ones((1, 1 + contrast), np.uint8)).astype(np.uint8)
-            fine = cv2.erode(fine, np.ones((2, 1), np.uint8)).astype(np.uint8)
-        image[...] = cv2.resize(fine, (28, 28), interpolation=cv2.INTER_AREA)
-    labels = np.array([LABELS.index(character) for character in characters])
-    return Glyphs(f"{font}{', high contrast' if contrast else ''}", images, labels, is_type=True)
+        image[...] = typeset([Line(character, 4, 26, _PRINTED)], 28, 28, font)
+    return Glyphs(font, images, np.array([LABELS.index(character) for character in characters]))
 
 
 def _alone(images: Image) -> Image:

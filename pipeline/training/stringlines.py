@@ -105,9 +105,8 @@ class Writer:
         glyph = self._chosen(character)
         tall, low = hand.stature(character, not self._last, size, high, rng)
         scale = min(tall, 1.9) * TALL / max(glyph.height, 0.75 * glyph.width)
-        upright = 0.0 if hand.is_type else 0.7 * glyph.lean
-        image = _drawn(glyph, scale * hand.width * (1 + 0.06 * wide), scale, hand.slant - upright + 0.05 * turn)
-        if hand.old_style and character == "5" and not hand.is_type and rng.random() < 0.6:
+        image = _drawn(glyph, scale * hand.width * (1 + 0.06 * wide), scale, hand.slant - 0.7 * glyph.lean + 0.05 * turn)
+        if hand.old_style and character == "5" and rng.random() < 0.6:
             image = _flagged(image, self.stroke, rng)
         self.stroke += 0.4 * (min(glyph.stroke * scale, 0.2 * TALL) - self.stroke)
         return image, round((1 + low) * TALL) - image.shape[0]

@@ -16,7 +16,7 @@ from pipeline.records import Image
 from pipeline.stages.strip import STEP, strip
 from pipeline.stages.texts import LETTERS
 from pipeline.training import digitways, letterways
-from pipeline.training.hands import TALL, random_hand, random_type
+from pipeline.training.hands import TALL, random_hand
 from pipeline.training.penman import Penman
 from pipeline.training.stringamounts import load_amounts, part_of
 from pipeline.training.stringcells import in_a_cell, nothing
@@ -98,14 +98,14 @@ class StringSource:
         chances = np.cumsum([share for share, _ in sources])
         chosen = int(np.searchsorted(chances, rng.random() * chances[-1], side="right"))
         glyphs = sources[min(chosen, len(sources) - 1)][1]
-        return Writer(glyphs, sources[0][1], random_type(rng) if glyphs.is_type else random_hand(rng), rng)
+        return Writer(glyphs, sources[0][1], random_hand(rng), rng)
 
     def _written(self, rng: np.random.Generator) -> StringExample:
         text = random_text(rng)
         writer = self._writer(text, rng)
         ink = writer.write(text)
         chance = rng.random(2)
-        if chance[0] < 0.6 and not writer.hand.is_type:
+        if chance[0] < 0.6:
             ink = thinned(ink, TALL * float(rng.uniform(0.055, 0.1)))
         elif chance[0] < 0.8:
             ink = inked(ink, rng)

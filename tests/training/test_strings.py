@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -14,11 +12,10 @@ from pipeline.errors import DataError
 from pipeline.stages.strip import HEIGHT, NARROWEST, STEP, WIDEST
 from pipeline.stages.texts import DIGITS, LETTERS, grade_in
 from pipeline.training import stringglyphs
-from pipeline.training.hands import random_type
 from pipeline.training.stringglyphs import load_glyphs, load_letters
-from pipeline.training.stringlines import Writer
 from pipeline.training.strings import BLANK, REAL, StringExample, StringSource, columns_needed
 from pipeline.training.stringtexts import ALPHABET
+from pipeline.training.typeset import FONTS
 from tests.training.amountsfolder import write_amounts
 from tests.training.datafolder import HELD_OUT, TRAINED, cropped, digits, write_mnist
 
@@ -95,32 +92,11 @@ def test_letters_stand_in_grades_only(drawn: list[StringExample]) -> None:
 
 def test_every_letter_can_be_printed_without_any_collection(folder: Path) -> None:
     sources = [glyphs for _, glyphs in load_letters(folder)]
-    assert all(glyphs.is_type for glyphs in sources)
+    assert [glyphs.name for glyphs in sources] == list(FONTS)
     for glyphs in sources:
         shapes = {glyphs.pick(letter, 0.5, np.random.default_rng(0)).image.tobytes() for letter in LETTERS}
         assert len(shapes) == len(LETTERS)
         assert not any(glyphs.has(digit) for digit in DIGITS)
-
-
-def test_faces_with_contrast_have_thicker_stems_and_bars_as_thin(folder: Path) -> None:
-    faces = {glyphs.name: glyphs.pick("E", 0.5, np.random.default_rng(0)).image for _, glyphs in load_letters(folder)}
-    usual, contrast = faces["Times-Roman"], faces["Times-Roman, high contrast"]
-    stem, bars = (slice(10, 18), slice(6, 11)), (slice(None), slice(12, 14))
-    assert contrast[stem].sum(dtype=int) > 1.15 * usual[stem].sum(dtype=int)
-    assert contrast[bars].sum(dtype=int) < 1.1 * usual[bars].sum(dtype=int)
-
-
-def test_type_stands_as_it_was_cut(folder: Path) -> None:
-    """The same figure is the same each time, and a 7 is not set upright as if a hand had slanted it."""
-    helvetica = next(glyphs for _, glyphs in load_glyphs(folder) if glyphs.name == "Helvetica")
-    plain = replace(random_type(np.random.default_rng(1)), slant=0.0, wobble=0.0, touching=0.0, old_style=False)
-    ink = Writer(helvetica, helvetica, plain, np.random.default_rng(0)).write("77")
-    parts, _, stats, _ = cv2.connectedComponentsWithStats((ink > 80).astype(np.uint8))
-    assert parts == 3
-    one, other = (ink[y : y + high, x : x + wide] > 127 for x, y, wide, high, _ in stats[1:].tolist())
-    assert np.mean(one != other) < 0.01
-    bar = np.flatnonzero(one[:3].any(axis=0))
-    assert np.ptp(bar) > 0.9 * one.shape[1]  # the bar is level, from end to end
 
 
 def test_some_are_real_and_say_that_only_digits_are_labelled(drawn: list[StringExample]) -> None:
