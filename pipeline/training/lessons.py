@@ -15,12 +15,11 @@ import numpy as np
 from pipeline.ann import Model
 from pipeline.records import Box, Edit, Floats, Image, Lattice, Page, ScoredPage
 from pipeline.settings import Settings
-from pipeline.stages.candidates import Weights, numbers_of, way_to
+from pipeline.stages.candidates import Weights, grades_of, numbers_of, way_to
 from pipeline.stages.decode import decode
-from pipeline.stages.grammar import best_ways
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
-from pipeline.stages.labels import GRADE, Labelled, grade_labels, number_labels
+from pipeline.stages.labels import Labelled, grade_labels, number_labels
 from pipeline.stages.upright import turned, unturned_box
 from pipeline.training.calibrate import score_sheet
 from pipeline.training.datasets import LABELS, Examples
@@ -55,11 +54,9 @@ class Lesson:
         """Whether a network, cutting by itself, reads what is there."""
         rows = model.network.probabilities(np.stack([segment.glyph for segment in self.lattice.segments]))
         labelled = _labelled(self.lattice, rows, model.labels, self.height, self.pen, self.texts[0])
-        if _is_grade(self.texts[0]):
-            ways = best_ways(self.lattice, labelled, GRADE, 1)
-            return bool(ways) and ways[0].text in self.texts
-        numbers = numbers_of(self.lattice, labelled, (), (), Weights())
-        return bool(numbers) and numbers[0].text in self.texts
+        candidates_of = grades_of if _is_grade(self.texts[0]) else numbers_of
+        found = candidates_of(self.lattice, labelled, (), (), Weights())
+        return bool(found) and found[0].text in self.texts
 
 
 @dataclass(frozen=True)
