@@ -87,7 +87,30 @@ def grades_of(
     lattice: Lattice, labelled: Labelled, looks: Sequence[Floats], labels: Sequence[str], weights: Weights
 ) -> list[Candidate]:
     """The grades that a cell may hold, best first; as `numbers_of`. A reader that knows no letters isn't asked."""
-    return _said_in(_GRADES, lattice, labelled, looks if set(LETTERS) <= set(labels) else (), labels, weights)
+    return _said_in(_GRADES, lattice, labelled, looks if _knows_letters(labels) else (), labels, weights)
+
+
+def leaning(
+    numbers: Sequence[Candidate], grades: Sequence[Candidate], looks: Sequence[Floats], labels: Sequence[str], weights: Weights
+) -> float:
+    """How much likelier a cell's best number is than its best grade, in log probability: below zero, it is rather a grade.
+
+    Within numbers a reader gives the probability of one who knows that it reads a number, so here the strip is asked anew about
+    both, as one who does not; a reader that knows no letters isn't asked.
+    """
+    if not numbers or not grades:
+        return FLOOR if grades else -FLOOR
+    number, grade = numbers[0], grades[0]
+    lead = number.lattice - grade.lattice
+    if not looks or not _knows_letters(labels):
+        return lead
+    spelled = [[labels.index(character) for character in text.replace(HALF, "1/2")] for text in (number.text, grade.text)]
+    words = np.mean([np.maximum(log_likelihoods(shortened(log_softmax(seen)), spelled), FLOOR) for seen in looks], axis=0)
+    return weights.lattice * lead + weights.strip * float(words[0] - words[1])
+
+
+def _knows_letters(labels: Sequence[str]) -> bool:
+    return set(LETTERS) <= set(labels)
 
 
 def _said_in(

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.forms import Column
 from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
 from pipeline.settings import Settings
-from pipeline.stages.candidates import Candidate, Weights, grades_of, numbers_of
+from pipeline.stages.candidates import Candidate, Weights, grades_of, leaning, numbers_of
 from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.doubts import is_doubtful
 from pipeline.stages.formats import with_column_prior
@@ -37,8 +37,8 @@ _TEXT_PIECE = float(np.log(0.3))
 #: Below this score, for each piece, not even a guess is worth showing, unless the strip says more than that.
 _NOTHING_PIECE = float(np.log(0.03))
 _NOTHING_STRIP = float(np.log(0.2))
-#: Where there is no column, a grade is one if it scores higher than any number by this, in log probability; a number that is
-#: not higher than any grade by as much is in doubt.
+#: Where there is no column, a grade is one if it is likelier than any number by this, in log probability; a number that is not
+#: likelier than any grade by as much is in doubt.
 _LONE_GRADE = 2.0
 #: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
 _CELL_VOTE = 1.5
@@ -64,8 +64,11 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     calibration = {**kit.model.calibration, **(kit.reader.calibration if kit.reader else {})}
     forms = forms_of_tables(page.segmented.tabled, kit)
     columns = {(table, n): column for table, form in forms.items() for n, column in enumerate(form.columns, 1)}
-    cells = cells_of(page, Weights.of(calibration), [key for key, column in columns.items() if column.fractions])
-    kinds = {**_column_kinds(cells), **{key: _kind_of(column) for key, column in columns.items()}}
+    weights = Weights.of(calibration)
+    cells = cells_of(page, weights, [key for key, column in columns.items() if column.fractions])
+    alone = len(cells) == 1
+    kinds, may_be_either = _lone_kind(page, cells[0], weights) if alone and not columns else (_column_kinds(cells), False)
+    kinds |= {key: _kind_of(column) for key, column in columns.items()}
     candidates = [
         cell.grades if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
         for cell, lattice in zip(cells, lattices, strict=True)
@@ -77,11 +80,11 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         for i in column:
             if i not in body:  # what may be a heading says nothing of the column
                 candidates[i] = with_column_prior([candidates[i], *(candidates[k] for k in body)])[0]
-    readings, alone = [], len(cells) == 1
+    readings = []
     for cell, found in zip(cells, candidates, strict=True):
         kind = kinds[cell.lattice.table, cell.lattice.cell.column]
         reading = _reading(cell, kind, found, calibration, alone)
-        if _may_be_either(cell) if alone else is_doubtful(cell.lattice, cell.height, page.segmented.pen):
+        if may_be_either if alone else is_doubtful(cell.lattice, cell.height, page.segmented.pen):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
     return ReadPage(page.segmented, tuple(readings), {table: form.name for table, form in forms.items()})
@@ -113,6 +116,13 @@ def _kind_of(column: Column) -> Kind:
     return "grade" if column.type == "grade" else "number" if column.is_read else "text"
 
 
+def _lone_kind(page: ScoredPage, cell: CellEvidence, weights: Weights) -> tuple[dict[Place, Kind], bool]:
+    """What the page's only cell holds, and whether it is about as likely the other: no column tells."""
+    lead = leaning(cell.numbers, cell.grades, page.looks[0] if page.looks else (), page.reader_labels, weights)
+    kind: Kind = "grade" if lead < -_LONE_GRADE else "number"
+    return {(cell.lattice.table, cell.lattice.cell.column): kind}, abs(lead) < _LONE_GRADE
+
+
 def _columns(lattices: tuple[Lattice, ...]) -> dict[Place, list[int]]:
     """Which lattices make up each column."""
     columns: dict[Place, list[int]] = {}
@@ -139,10 +149,7 @@ def _column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
         evidence_ = members or headings.get(key, [])
         number_total, grade_total = (sum(v[k] for v in evidence_) for k in (0, 1))
         kinds[key] = "number"
-        if len(cells) == 1:
-            lead = _best_score(cells[0].grades) - _best_score(cells[0].numbers)
-            kinds[key] = "grade" if lead > _LONE_GRADE else "number"
-        elif max(number_total, grade_total) < 0:
+        if max(number_total, grade_total) < 0:
             kinds[key] = "text"
         elif grade_total > number_total:
             kinds[key] = "grade"
@@ -155,11 +162,6 @@ def _vote(candidates: Sequence[Candidate], text: float) -> float:
 
 def _best_score(candidates: Sequence[Candidate]) -> float:
     return max((candidate.lattice for candidate in candidates), default=-np.inf)
-
-
-def _may_be_either(cell: CellEvidence) -> bool:
-    """Whether a lone cell is about as likely a grade as a number: no column tells."""
-    return abs(_best_score(cell.grades) - _best_score(cell.numbers)) < _LONE_GRADE
 
 
 def _reading(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.records import Lattice
-from pipeline.stages.candidates import FLOOR, Candidate, Weights, grades_of, numbers_of
+from pipeline.stages.candidates import FLOOR, Candidate, Weights, grades_of, leaning, numbers_of
 from pipeline.stages.labels import Labelled, grade_labels, number_labels
 from tests.stages.grids import LABELS
 from tests.stages.lattices import HEIGHT, PEN, Ink, digit, dot, scored
@@ -151,3 +151,15 @@ def test_a_reader_without_letters_is_not_asked_for_grades() -> None:
     found = grades_of(*grade(digit("A")), [said("4")], READER, Weights())
     assert found[0].text == "A"
     assert all(c.strip is None and c.likely == c.lattice for c in found)
+
+
+@pytest.mark.parametrize(("shape", "grade_ink", "number_ink"), [("B", "B", "8"), ("8", "B", "8"), ("A", "A", "4")])
+def test_who_does_not_know_what_it_is_asks_which_of_both_is_likelier(shape: str, grade_ink: str, number_ink: str) -> None:
+    looks = [guesses({shape: 0.9}, labels=LETTERED)]
+    grades = grades_of(*grade(digit(grade_ink, 0.5)), looks, LETTERED, Weights())
+    numbers = numbers_of(*lattice_of(digit(number_ink, 0.5)), looks, LETTERED, Weights())
+    lead = leaning(numbers, grades, looks, LETTERED, Weights())
+    assert (lead > 1) if shape.isdigit() else (lead < -1)
+    assert leaning(numbers, [], looks, LETTERED, Weights()) > 0 > leaning([], grades, looks, LETTERED, Weights())
+    without = leaning(numbers, grades, [said("8")], READER, Weights())  # knows no letters: the lattices alone tell
+    assert without == pytest.approx(numbers[0].lattice - grades[0].lattice)
