@@ -14,7 +14,7 @@ PACKAGE = ROOT / "pipeline"
 LONGEST = 400
 
 #: Everything may import these; they are below it all.
-FOUNDATION = ("errors", "records", "settings", "files", "folders", "outbox")
+FOUNDATION = ("errors", "records", "grades", "settings", "files", "folders", "outbox")
 
 #: Who may import whom inside the package; a package stands for all its modules, and its own modules are allowed to it always.
 #: A module or package that is not in the table is not allowed: add it where it belongs, with the reason if it goes upwards.
@@ -81,7 +81,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "chain": ("stages", "forms", "ann", *FOUNDATION),
     "stages": ("arithmetic", "forms", "ann", "fiducials", *FOUNDATION),
     "arithmetic": ("forms", *FOUNDATION),
-    "forms": ("errors",),  # data and its loading
+    "forms": ("errors", "grades"),  # data and its loading
     "stages.pdf_renderer": (),  # runs as a script of its own
     "fiducials": ("records",),
     "stages.image_decoder": (),  # likewise
@@ -103,6 +103,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "files": ("errors",),
     "settings": ("errors",),
     "records": (),
+    "grades": (),
     "errors": (),
     "outbox": (),
     "logs": ("folders",),

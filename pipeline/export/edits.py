@@ -19,10 +19,10 @@ from pipeline.export.edition import edition_of
 from pipeline.export.overview import EDITION
 from pipeline.export.styles import number
 from pipeline.export.text import safe_text, sheet_text
+from pipeline.grades import GRADES
 from pipeline.records import Box, CellReading, Edit
 
 _VALUE = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
-_GRADE = re.compile(r"[A-F][+-]?")
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ def _typed(cell: Any) -> str | None:  # noqa: ANN401
     text = str(value).strip()
     if text.lower() == review.BLANK_WORD:
         return ""
-    if _VALUE.fullmatch(text) or _GRADE.fullmatch(text.upper()):
+    if _VALUE.fullmatch(text) or text.upper() in GRADES:
         return text.upper()
     return None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.forms.expressions import Rule
+from pipeline.grades import GRADES
 
 #: integer, decimal and money are numbers to add up; a roll number keeps its zeros and is not added up; text and dates
 #: are passed on as pictures; skip is not read at all.
@@ -17,7 +18,6 @@ ColumnType = Literal["integer", "decimal", "money", "grade", "roll", "date", "te
 Dash = Literal["zero", "blank", "review"]
 
 _NUMBER = re.compile(r"-?(\d+)(?:\.(\d+))?", re.ASCII)
-_GRADE = re.compile(r"[A-F][+-]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Column:
         if not self.is_read:
             return True
         if self.type == "grade":
-            return bool(_GRADE.fullmatch(value))
+            return value in GRADES
         match = _NUMBER.fullmatch(value)
         if not match:
             return False

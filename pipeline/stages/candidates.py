@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.ann.ctc import best_texts, log_likelihoods, log_softmax, shortened
+from pipeline.grades import GRADES, LETTERS, SIGNS
 from pipeline.records import Floats, Lattice
 from pipeline.stages.grammar import Grammar, Way, best_ways
 from pipeline.stages.labels import FRACTION, GRADE, NUMBER, Labelled
-from pipeline.stages.texts import DIGITS, HALF, LETTERS, fraction_in, grade_in, number_in
+from pipeline.stages.texts import DIGITS, HALF, fraction_in, number_in
 
 #: Worse than this, in log probability, says nothing more.
 FLOOR = -10.0
@@ -37,7 +38,7 @@ class _Language:
 
 _NUMBERS = _Language(DIGITS + ".-", NUMBER, number_in)
 _FRACTIONS = _Language(DIGITS + ".-/", FRACTION, lambda text: number_in(text) or fraction_in(text))
-_GRADES = _Language(LETTERS + "+-", GRADE, grade_in)
+_GRADES = _Language(LETTERS + SIGNS, GRADE, lambda text: text if text in GRADES else None)
 
 
 @dataclass(frozen=True, slots=True)

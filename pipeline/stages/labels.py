@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.grades import LETTERS, SIGNS
 from pipeline.records import Floats, Lattice, Segment
 from pipeline.stages.grammar import Grammar, logs
-from pipeline.stages.texts import DIGITS, HALF, LETTERS
+from pipeline.stages.texts import DIGITS, HALF
 
 #: The cost, in log probability, of taking ink that stands side by side for one character.
 _JOIN = 4.0
@@ -47,7 +48,7 @@ FRACTION = Grammar(
 GRADE = Grammar(
     {
         "start": {**dict.fromkeys(LETTERS, "letter"), "": "start"},
-        "letter": {"+": "signed", "-": "signed", "": "letter"},
+        "letter": {**dict.fromkeys(SIGNS, "signed"), "": "letter"},
         "signed": {"": "signed"},
     },
     frozenset({"letter", "signed"}),

@@ -6,8 +6,6 @@ from fractions import Fraction
 
 HALF = "½"
 DIGITS = "0123456789"
-#: Of grades.
-LETTERS = "ABCDEF"
 #: Digits between two marks of thousands.
 _GROUP = 3
 #: Decimals of a fraction's value that has more.
@@ -46,12 +44,6 @@ def fraction_in(text: str) -> str | None:
     above, slash, below = closed.partition("/")
     is_one = bool(slash and above and below) and not (above + below).strip(DIGITS) and int(below) > 0
     return closed if is_one else None
-
-
-def grade_in(text: str) -> str | None:
-    """The grade in a text: a letter, and one plus or minus at most. None without one."""
-    letter, sign = text[:1], text[1:]
-    return text if letter and not letter.strip(LETTERS) and sign in ("", "+", "-") else None
 
 
 def value_of(text: str) -> str:

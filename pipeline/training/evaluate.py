@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.ann import Model
 from pipeline.errors import ModelError
+from pipeline.grades import LETTERS
 from pipeline.training.datasets import LABELS, NON_CHARACTERS, Examples, load_corpus, load_test
 from pipeline.training.nist import COARSER, load_nist
 from pipeline.training.reliability import calibration_error
@@ -27,7 +28,6 @@ Sets = Sequence[tuple[str, Examples]]
 #: A non-digit that is taken for a digit with more confidence than this does harm.
 SURE = 0.9
 DIGITS = "0123456789"
-_GRADES = "ABCDEF"
 
 _NOTHING = Examples(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64))
 
@@ -160,7 +160,7 @@ class _Answers:
 def _kinds(held: Sequence[_Answers]) -> Iterable[KindScore]:
     truths, confidence = _joined(a.truths for a in held), _joined(a.confidence for a in held)
     called_digit = np.isin(_joined(a.said for a in held), list(DIGITS))
-    kinds = np.where(np.isin(truths, list(_GRADES)), "A to F", truths)
+    kinds = np.where(np.isin(truths, list(LETTERS)), "A to F", truths)
     foreign = ~np.isin(kinds, list(DIGITS))
 
     def score(name: str, chosen: NDArray[np.bool_]) -> KindScore:

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.grades import LETTERS
 from pipeline.records import Floats, Image
-from pipeline.stages.texts import DIGITS, LETTERS
+from pipeline.stages.texts import DIGITS
 from pipeline.training.amounts import load_amount_digits
 from pipeline.training.datasets import _EXTRAS, HELD_OUT, LABELS, _extra, load_mnist
 from pipeline.training.typeset import FONTS, Line, typeset

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.grades import LETTERS
 from pipeline.records import Image
 from pipeline.stages.strip import STEP, strip
-from pipeline.stages.texts import LETTERS
 from pipeline.training import digitways, letterways
 from pipeline.training.hands import TALL, random_hand
 from pipeline.training.penman import Penman

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pipeline.stages.texts import DIGITS, LETTERS
+from pipeline.grades import LETTERS, SIGNS
+from pipeline.stages.texts import DIGITS
 
 #: What a reader of whole numbers and grades can say.
 ALPHABET = f"{DIGITS}.-/+{LETTERS}"
@@ -134,7 +135,7 @@ def _grade(rng: np.random.Generator) -> str:
     """B, A+, D-; now and then AB, for absent."""
     if rng.random() < 0.05:
         return "AB"
-    return str(rng.choice(list(LETTERS))) + str(rng.choice(("", "", "+", "-")))
+    return str(rng.choice(list(LETTERS))) + str(rng.choice(("", "", *SIGNS)))
 
 
 #: The kinds of texts and their shares.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.texts import fraction_in, grade_in, number_in, value_of
+from pipeline.stages.texts import fraction_in, number_in, value_of
 
 whole = st.from_regex(r"[0-9]{1,7}", fullmatch=True)
 decimal = st.from_regex(r"-?[0-9]{1,5}\.[0-9]{1,4}", fullmatch=True)
@@ -92,13 +92,3 @@ def test_what_is_no_fraction(text: str) -> None:
 @given(st.integers(0, 999), st.integers(1, 999))
 def test_a_fraction_has_the_value_of_its_division(above: int, below: int) -> None:
     assert float(value_of(f"{above}/{below}")) == pytest.approx(above / below, abs=1e-6)
-
-
-@pytest.mark.parametrize("text", ["A", "B+", "F-"])
-def test_a_grade_is_a_letter_and_a_sign(text: str) -> None:
-    assert grade_in(text) == text
-
-
-@pytest.mark.parametrize("text", ["", "+", "G", "AB", "A++", "A+-", "+A", "a", "B8"])
-def test_what_is_no_grade(text: str) -> None:
-    assert grade_in(text) is None

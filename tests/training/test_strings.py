@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DataError
+from pipeline.grades import GRADES, LETTERS
 from pipeline.stages.strip import HEIGHT, NARROWEST, STEP, WIDEST
-from pipeline.stages.texts import DIGITS, LETTERS, grade_in
+from pipeline.stages.texts import DIGITS
 from pipeline.training import stringglyphs
 from pipeline.training.stringglyphs import load_glyphs, load_letters
 from pipeline.training.strings import BLANK, REAL, StringExample, StringSource, columns_needed
@@ -87,7 +88,7 @@ def test_everything_that_is_read_is_drawn(drawn: list[StringExample]) -> None:
 def test_letters_stand_in_grades_only(drawn: list[StringExample]) -> None:
     lettered = [example.text for example in drawn if set(example.text) & set(LETTERS)]
     assert len(lettered) == pytest.approx(0.06 * DRAWN, abs=25)
-    assert all(grade_in(text) or text == "AB" for text in lettered)
+    assert all(text in GRADES or text == "AB" for text in lettered)
 
 
 def test_every_letter_can_be_printed_without_any_collection(folder: Path) -> None:
