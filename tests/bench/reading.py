@@ -38,7 +38,7 @@ from pipeline.training.amounts import is_held_out
 from pipeline.training.calibrate import collect
 from pipeline.training.make import held_out_handwriting
 from pipeline.training.markdown import table
-from pipeline.training.reliability import calibration_error
+from pipeline.training.reliability import calibration_error, error_by_chance
 from pipeline.training.stringsets import validation_strings
 from tests.bench.timing import on_one_thread
 from tests.scoring import same
@@ -183,10 +183,10 @@ def reliability(confident: Sequence[float], right: Sequence[bool]) -> list[tuple
 
 def honesty(sure: Sequence[float], right: Sequence[bool]) -> str:
     """How far confidence can be believed, and what a threshold costs."""
-    error = 100 * calibration_error(np.array(sure), np.array(right))
+    error, chance = 100 * calibration_error(np.array(sure), np.array(right)), 100 * error_by_chance(np.array(sure))
     bins = table(("confidence", "numbers", "mean %", "right %"), reliability(sure, right))
     costs = table(("threshold", "to a person %", "accepted wrong %", ""), trade_off(sure, right))
-    return f"expected calibration error {error:.2f} %\n\n{bins}\n\n{costs}"
+    return f"expected calibration error {error:.2f} %; of honest confidence, by chance, {chance:.2f} %\n\n{bins}\n\n{costs}"
 
 
 def page_report(folder: Path) -> str:

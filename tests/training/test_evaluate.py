@@ -21,7 +21,7 @@ from pipeline.training.datasets import LABELS, NON_CHARACTERS, Examples
 from pipeline.training.evaluate import Evaluation, measure, measured_sets
 from pipeline.training.markdown import table
 from pipeline.training.nist import load_nist
-from pipeline.training.reliability import calibration_error
+from pipeline.training.reliability import calibration_error, error_by_chance
 from pipeline.training.scores import as_markdown, targets
 from pipeline.training.speed import Speed, speed_of
 from tests.training.datafolder import TESTED, digits, write_mnist
@@ -219,6 +219,15 @@ def test_honest_confidence_has_almost_no_error() -> None:
     confidence = rng.uniform(0.3, 1, 100_000)
     right = rng.random(100_000) < confidence
     assert max(calibration_error(confidence, right, adaptive=a) for a in (False, True)) < 0.006
+
+
+def test_few_examples_show_an_error_by_chance() -> None:
+    confidence = np.random.default_rng(0).uniform(0.5, 1, 20_000)
+    few, many = error_by_chance(confidence[:200], draws=50), error_by_chance(confidence, draws=50)
+    assert 0.03 < few < 0.1 and few / many == pytest.approx(10, rel=0.3)  # as the root of how many there are
+    right = np.random.default_rng(1).random(20_000) < confidence
+    assert calibration_error(confidence, right) == pytest.approx(many, rel=0.6)
+    assert error_by_chance(np.ones(100)) == 0
 
 
 # how fast
