@@ -177,15 +177,14 @@ def _reading(
     if kind == "text":
         return Reading("text", "", "", 0.0)
     best_score = _best_score(candidates)
-    if cell.mark == STRUCK:
+    if cell.mark == STRUCK and not any(map(_is_said, candidates[:1])):
         return Reading("struck", "", "", 0.0)
-    if cell.mark and (kind == "number" or cell.mark != "AB"):
+    if cell.mark not in ("", STRUCK) and (kind == "number" or cell.mark != "AB"):
         return Reading("mark", cell.mark, "", 0.9)
     pieces = len(lattice.cuts) + 1
     if lattice.cell.row == 1 and not alone and best_score < _TEXT_PIECE * pieces:
         return Reading("text", "", "", 0.0)  # a heading over numbers
-    is_said = any(candidate.strip is not None and candidate.strip > _NOTHING_STRIP for candidate in candidates)
-    if not candidates or (best_score < _NOTHING_PIECE * pieces and not is_said):
+    if not candidates or (best_score < _NOTHING_PIECE * pieces and not any(map(_is_said, candidates))):
         return Reading("unreadable", "", "", 0.0)
     likely = [candidate.likely + candidate.prior for candidate in candidates]
     total = float(np.logaddexp.reduce(likely))
@@ -196,7 +195,14 @@ def _reading(
     sure = confidence(given, calibration)
     if not lattice.segments:
         sure = min(sure, _UNCONFIRMED)
+    if cell.mark == STRUCK:  # what is read may be what no longer holds: a guess to look at
+        kind, sure = "struck", min(sure, _DOUBT)
     return Reading(kind, best.text, value_of(best.text), sure, alternatives, best.lattice, lead, given)
+
+
+def _is_said(candidate: Candidate) -> bool:
+    """Whether the strip says it, for its part."""
+    return candidate.strip is not None and candidate.strip > _NOTHING_STRIP
 
 
 def draw_readings(page: ReadPage) -> Image:

@@ -154,25 +154,37 @@ def test_a_stroke_through_the_whole_cell_is_in_doubt() -> None:
     assert among(digit("1", 0.999)).confidence > 0.9
 
 
+def said_of(page: ScoredPage, cell: int, text: str) -> ScoredPage:
+    """A page of which a reader of strips has read one cell, for sure."""
+    labels = (*"0123456789.-/", "")
+    says = np.full((len(labels), 2 * len(text)), np.log(1e-4), np.float32)
+    says[[n for character in text for n in (labels.index(character), len(labels) - 1)], range(2 * len(text))] = np.log(0.999)
+    looks = tuple((says,) if i == cell else () for i in range(len(page.segmented.lattices)))
+    return replace(page, reader_labels=labels, looks=looks)
+
+
 def test_ink_too_much_to_be_cut_apart_is_read_from_the_strip_and_never_sure() -> None:
     page = column(*(written(text) for text in ("12", "35", "60", "48")))
     lattices = list(page.segmented.lattices)
     lattices[2] = replace(
         lattices[2], cuts=(), segments=(), note="more ink than a number has", ink=np.zeros((30, 40), np.uint8)
     )
-    labels = (*"0123456789.-/", "")
-    says = np.full((len(labels), 4), np.log(1e-4), np.float32)
-    says[[3, 13, 5, 13], range(4)] = np.log(0.999)
     noted = replace(
         page,
         segmented=replace(page.segmented, lattices=tuple(lattices)),
         probabilities=tuple(p if i != 2 else p[:0] for i, p in enumerate(page.probabilities)),
-        reader_labels=labels,
-        looks=tuple((says,) if i == 2 else () for i in range(len(lattices))),
     )
-    reading = readings(noted)[2]
+    reading = readings(said_of(noted, 2, "35"))[2]
     assert (reading.kind, reading.value) == ("number", "35")
     assert reading.confidence <= 0.8
+
+
+def test_what_was_struck_out_is_a_guess_at_most() -> None:
+    """A person looks at it in any case, and is shown what it seems to say, if a reader of strips could read it."""
+    page = column([Ink({"~": 0.9}), digit("5")], *(written(text) for text in ("12", "35", "60")))
+    assert (readings(page)[1].kind, readings(page)[1].text) == ("struck", "")
+    guess = readings(said_of(page, 1, "85"))[1]
+    assert (guess.kind, guess.value) == ("struck", "85") and guess.confidence <= 0.5
 
 
 def test_ab_in_a_column_of_numbers_is_a_mark() -> None:
