@@ -209,6 +209,16 @@ def test_a_day_that_falls_is_the_writers_if_it_is_surely_read() -> None:
     assert "writer's mistake" in cells[8, 1].reason and "above is 6" in cells[8, 1].reason
 
 
+def test_who_breaks_an_order_that_only_the_numbers_speak_for_has_made_no_mistake() -> None:
+    days = [*range(14, 31, 2), *range(1, 12)]
+    cells, note = checked([[str(day)] for day in days])
+    assert note.rules == ("C1 never falls",)
+    assert {cells[row, 1].status for row in range(1, len(days) + 1)} <= {"ok", "verified"}
+    assert [check.row for check in note.checks if check.state != "holds"] == [10]
+    days[3] = 11  # a single step back may be misread, however sure it is
+    assert checked([[str(day)] for day in days])[0][4, 1].status == "review"
+
+
 def test_no_day_is_made_up_of_its_neighbours() -> None:
     cells = _days(row8=("77", 0.9, {"71": 0.06}))
     assert cells[8, 1].status == "review"
