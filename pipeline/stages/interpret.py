@@ -22,7 +22,7 @@ from pipeline.stages.formats import with_column_prior
 from pipeline.stages.formed import forms_of_tables
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
-from pipeline.stages.labels import grade_labels, number_labels
+from pipeline.stages.labels import Labelled, grade_labels, number_labels
 from pipeline.stages.marks import STRUCK, mark_of
 from pipeline.stages.texts import value_of
 
@@ -54,7 +54,8 @@ class CellEvidence:
     lattice: Lattice
     height: float  # of its digits, clean pixels
     numbers: list[Candidate]
-    grades: list[Candidate]
+    letters: Labelled  # what its segments can be in a grade
+    grades: list[Candidate]  # by the lattice alone; the strip is asked where it matters
     mark: str = ""  # what it is if it is no number: a dash, a dot, AB or a tick; or "~", struck out
 
 
@@ -70,8 +71,8 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     kinds, may_be_either = _lone_kind(page, cells[0], weights) if alone and not columns else (_column_kinds(cells), False)
     kinds |= {key: _kind_of(column) for key, column in columns.items()}
     candidates = [
-        cell.grades if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
-        for cell, lattice in zip(cells, lattices, strict=True)
+        _grades(page, i, cell, weights) if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
+        for i, (cell, lattice) in enumerate(zip(cells, lattices, strict=True))
     ]
     for column in _columns(lattices).values():
         body = [i for i in column if lattices[i].cell.row > 1]
@@ -99,16 +100,16 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
     cells = []
     for i, (lattice, height) in enumerate(zip(lattices, digit_heights(lattices), strict=True)):
         if not lattice.segments and lattice.ink is None:
-            cells.append(CellEvidence(lattice, height, [], []))
+            cells.append(CellEvidence(lattice, height, [], (), []))
             continue
         looks = page.looks[i] if page.looks else ()
         has_fractions = (lattice.table, lattice.cell.column) in fractions
         labelled = number_labels(lattice, page.probabilities[i], page.labels, height, pen, has_fractions)
         numbers = numbers_of(lattice, labelled, looks, page.reader_labels, weights, has_fractions)
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
-        grades = grades_of(lattice, letters, looks, page.reader_labels, weights)
+        grades = grades_of(lattice, letters, (), (), weights)
         mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
-        cells.append(CellEvidence(lattice, height, numbers, grades, mark))
+        cells.append(CellEvidence(lattice, height, numbers, letters, grades, mark))
     return cells
 
 
@@ -116,9 +117,16 @@ def _kind_of(column: Column) -> Kind:
     return "grade" if column.type == "grade" else "number" if column.is_read else "text"
 
 
+def _grades(page: ScoredPage, number: int, cell: CellEvidence, weights: Weights) -> list[Candidate]:
+    """The grades that a cell may hold, by both readers. Most cells are in columns of numbers, and never asked."""
+    looks = page.looks[number] if page.looks else ()
+    return grades_of(cell.lattice, cell.letters, looks, page.reader_labels, weights)
+
+
 def _lone_kind(page: ScoredPage, cell: CellEvidence, weights: Weights) -> tuple[dict[Place, Kind], bool]:
     """What the page's only cell holds, and whether it is about as likely the other: no column tells."""
-    lead = leaning(cell.numbers, cell.grades, page.looks[0] if page.looks else (), page.reader_labels, weights)
+    grades, looks = _grades(page, 0, cell, weights), page.looks[0] if page.looks else ()
+    lead = leaning(cell.numbers, grades, looks, page.reader_labels, weights)
     kind: Kind = "grade" if lead < -_LONE_GRADE else "number"
     return {(cell.lattice.table, cell.lattice.cell.column): kind}, abs(lead) < _LONE_GRADE
 
