@@ -203,6 +203,8 @@ def _reading(
     sure = confidence(given, calibration)
     if not lattice.segments:
         sure = min(sure, _UNCONFIRMED)
+    if kind == "grade" and best.lattice < _NOTHING_PIECE:  # the strip, asked for a grade, reads a K as one
+        sure = min(sure, _DOUBT)
     if cell.mark == STRUCK:  # what is read may be what no longer holds: a guess to look at
         kind, sure = "struck", min(sure, _DOUBT)
     return Reading(kind, best.text, value_of(best.text), sure, alternatives, best.lattice, lead, given)

@@ -154,9 +154,8 @@ def test_a_stroke_through_the_whole_cell_is_in_doubt() -> None:
     assert among(digit("1", 0.999)).confidence > 0.9
 
 
-def said_of(page: ScoredPage, cell: int, text: str) -> ScoredPage:
+def said_of(page: ScoredPage, cell: int, text: str, labels: tuple[str, ...] = (*"0123456789.-/", "")) -> ScoredPage:
     """A page of which a reader of strips has read one cell, for sure."""
-    labels = (*"0123456789.-/", "")
     says = np.full((len(labels), 2 * len(text)), np.log(1e-4), np.float32)
     says[[n for character in text for n in (labels.index(character), len(labels) - 1)], range(2 * len(text))] = np.log(0.999)
     looks = tuple((says,) if i == cell else () for i in range(len(page.segmented.lattices)))
@@ -212,6 +211,15 @@ def test_a_grade_may_have_a_sign() -> None:
     plus = Ink({"+": 0.95}, width=14, height=14, down=8)
     found = readings(column([digit("A"), plus], [digit("B"), dash()], [digit("C")]))[1:]
     assert [r.text for r in found] == ["A+", "B-", "C"]
+
+
+def test_a_letter_that_is_no_grade_is_not_accepted_as_one() -> None:
+    """Asked for a grade, the reader of strips says which it would be; the network of single characters knows none of it."""
+    page = column(*([digit(g, 0.95)] for g in "ABCBA"), [Ink({"K": 0.9})])
+    page = said_of(page, 6, "D", labels=(*"0123456789.-/+ABCDEF", ""))
+    *grades, other = readings(page)[1:]
+    assert [r.value for r in grades] == [*"ABCBA"]
+    assert other.value == "D" and other.confidence <= 0.5
 
 
 def test_one_letter_does_not_make_a_column_of_numbers_one_of_grades() -> None:
