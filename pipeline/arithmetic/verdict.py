@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from pipeline.arithmetic.options import Candidates
+from pipeline.grades import GRADES
 from pipeline.records import ENTERED_REASON, TEXT_REASON, CellReading, Kind, Status
 
 #: Nobody is surer than this: of what no model knows, a misprinted form or a page read askew, there is always some.
@@ -48,7 +49,7 @@ def as_read(cell: CellReading, threshold: float) -> CellReading:
 
 def as_entered(cell: CellReading, value: str) -> CellReading:
     """A cell as a person says it is; an empty value is a blank."""
-    kind: Kind = "blank" if not value else "grade" if value[0].isalpha() else "number"
+    kind: Kind = "blank" if not value else "grade" if value in GRADES else "number"
     status: Status = "verified" if value else "blank"
     return replace(cell, kind=kind, value=value, confidence=1.0, status=status, reason=ENTERED_REASON)
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from pipeline.forms import Column
-from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
+from pipeline.records import Floats, Image, Kind, Lattice, Reading, ReadPage, ScoredPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate, Weights, grades_of, leaning, numbers_of
 from pipeline.stages.confidence import confidence, evidence
@@ -53,6 +53,7 @@ class CellEvidence:
 
     lattice: Lattice
     height: float  # of its digits, clean pixels
+    looks: Sequence[Floats]  # what the strip says of it, none if it was not asked
     numbers: list[Candidate]
     letters: Labelled  # what its segments can be in a grade
     grades: list[Candidate]  # by the lattice alone; the strip is asked where it matters
@@ -68,11 +69,13 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     weights = Weights.of(calibration)
     cells = cells_of(page, weights, [key for key, column in columns.items() if column.fractions])
     alone = len(cells) == 1
-    kinds, may_be_either = _lone_kind(page, cells[0], weights) if alone and not columns else (_column_kinds(cells), False)
+    kinds, may_be_either = _column_kinds(cells), False
+    if alone and not columns:
+        kinds, may_be_either = _lone_kind(cells[0], page.reader_labels, weights)
     kinds |= {key: _kind_of(column) for key, column in columns.items()}
     candidates = [
-        _grades(page, i, cell, weights) if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
-        for i, (cell, lattice) in enumerate(zip(cells, lattices, strict=True))
+        _grades(cell, page.reader_labels, weights) if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
+        for cell, lattice in zip(cells, lattices, strict=True)
     ]
     for column in _columns(lattices).values():
         body = [i for i in column if lattices[i].cell.row > 1]
@@ -100,7 +103,7 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
     cells = []
     for i, (lattice, height) in enumerate(zip(lattices, digit_heights(lattices), strict=True)):
         if not lattice.segments and lattice.ink is None:
-            cells.append(CellEvidence(lattice, height, [], (), []))
+            cells.append(CellEvidence(lattice, height, (), [], (), []))
             continue
         looks = page.looks[i] if page.looks else ()
         has_fractions = (lattice.table, lattice.cell.column) in fractions
@@ -109,7 +112,7 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
         grades = grades_of(lattice, letters, (), (), weights)
         mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
-        cells.append(CellEvidence(lattice, height, numbers, letters, grades, mark))
+        cells.append(CellEvidence(lattice, height, looks, numbers, letters, grades, mark))
     return cells
 
 
@@ -117,16 +120,14 @@ def _kind_of(column: Column) -> Kind:
     return "grade" if column.type == "grade" else "number" if column.is_read else "text"
 
 
-def _grades(page: ScoredPage, number: int, cell: CellEvidence, weights: Weights) -> list[Candidate]:
+def _grades(cell: CellEvidence, labels: Sequence[str], weights: Weights) -> list[Candidate]:
     """The grades that a cell may hold, by both readers. Most cells are in columns of numbers, and never asked."""
-    looks = page.looks[number] if page.looks else ()
-    return grades_of(cell.lattice, cell.letters, looks, page.reader_labels, weights)
+    return grades_of(cell.lattice, cell.letters, cell.looks, labels, weights)
 
 
-def _lone_kind(page: ScoredPage, cell: CellEvidence, weights: Weights) -> tuple[dict[Place, Kind], bool]:
+def _lone_kind(cell: CellEvidence, labels: Sequence[str], weights: Weights) -> tuple[dict[Place, Kind], bool]:
     """What the page's only cell holds, and whether it is about as likely the other: no column tells."""
-    grades, looks = _grades(page, 0, cell, weights), page.looks[0] if page.looks else ()
-    lead = leaning(cell.numbers, grades, looks, page.reader_labels, weights)
+    lead = leaning(cell.numbers, _grades(cell, labels, weights), cell.looks, labels, weights)
     kind: Kind = "grade" if lead < -_LONE_GRADE else "number"
     return {(cell.lattice.table, cell.lattice.cell.column): kind}, abs(lead) < _LONE_GRADE
 

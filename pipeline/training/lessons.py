@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.ann import Model
+from pipeline.grades import GRADES
 from pipeline.records import Box, Edit, Floats, Image, Lattice, Page, ScoredPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Weights, grades_of, numbers_of, way_to
@@ -54,7 +55,7 @@ class Lesson:
         """Whether a network, cutting by itself, reads what is there."""
         rows = model.network.probabilities(np.stack([segment.glyph for segment in self.lattice.segments]))
         labelled = _labelled(self.lattice, rows, model.labels, self.height, self.pen, self.texts[0])
-        candidates_of = grades_of if _is_grade(self.texts[0]) else numbers_of
+        candidates_of = grades_of if self.texts[0] in GRADES else numbers_of
         found = candidates_of(self.lattice, labelled, (), (), Weights())
         return bool(found) and found[0].text in self.texts
 
@@ -137,7 +138,7 @@ def _aligned(page: ScoredPage, values: Mapping[int, str]) -> Iterator[Lesson]:
 
 def as_on_paper(value: str) -> tuple[str, ...]:
     """How a value that was typed may be written: spreadsheets drop zeros in front and behind."""
-    if _is_grade(value):
+    if value in GRADES:
         return (value,)
     sign, number = ("-", value[1:]) if value.startswith("-") else ("", value)
     whole, _, part = number.partition(".")
@@ -147,11 +148,7 @@ def as_on_paper(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([value, *(text for text in texts if text.strip("-."))]))
 
 
-def _is_grade(value: str) -> bool:
-    return value[:1].isalpha()
-
-
 def _labelled(lattice: Lattice, rows: Floats, labels: tuple[str, ...], height: float, pen: float, value: str) -> Labelled:
-    if _is_grade(value):
+    if value in GRADES:
         return grade_labels(lattice, rows, labels, height)
     return number_labels(lattice, rows, labels, height, pen)

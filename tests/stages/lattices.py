@@ -6,9 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.records import Box, Cell, CleanPage, Lattice, Page, ScoredPage, Segment, SegmentedPage, Table, TabledPage
 from tests.stages.grids import LABELS
+
+#: What a reader of strips can say, without letters and with them.
+READER = (*"0123456789.-/", "")
+LETTERED = (*"0123456789.-/+ABCDEF", "")
+Guesses = NDArray[np.float32]
 
 #: Clean pixels: what a digit of these lattices is high and wide, and the pen that wrote it.
 HEIGHT, WIDTH, PEN = 30, 18, 4.0
@@ -106,3 +112,18 @@ def _lattice(cell: Cell, inks: Sequence[Ink]) -> tuple[Lattice, np.ndarray[tuple
             rows.append(row_of(ink.joined))
     scores = np.stack(rows) if rows else np.zeros((0, len(LABELS)), np.float32)
     return Lattice(cell, 1, tuple(ink.cut for ink in inks[1:]), tuple(segments)), scores
+
+
+def guesses(*steps: dict[str, float], labels: Sequence[str] = READER) -> Guesses:
+    """Log probabilities of these labels at each step, a pause after each; the rest alike for all others."""
+    columns = []
+    for step in steps:
+        for likely in (step, {"": 0.99}):
+            rest = max(1 - sum(likely.values()), 1e-9) / (len(labels) - len(likely))
+            columns.append([np.log(likely.get(label, rest)) for label in labels])
+    return np.array(columns, np.float32).T
+
+
+def said(text: str, p: float = 0.98, labels: Sequence[str] = READER) -> Guesses:
+    """The same of one who says this text, each character with this probability."""
+    return guesses(*({character: p} for character in text), labels=labels)

@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from pipeline.records import Lattice
 from pipeline.stages.candidates import FLOOR, Candidate, Weights, grades_of, leaning, numbers_of
 from pipeline.stages.labels import Labelled, grade_labels, number_labels
 from tests.stages.grids import LABELS
-from tests.stages.lattices import HEIGHT, PEN, Ink, digit, dot, scored
-
-READER = (*"0123456789.-/", "")
-LETTERED = (*"0123456789.-/+ABCDEF", "")
-Guesses = NDArray[np.float32]
+from tests.stages.lattices import HEIGHT, LETTERED, PEN, READER, Ink, digit, dot, guesses, said, scored
 
 
 def lattice_of(*inks: Ink) -> tuple[Lattice, Labelled]:
@@ -31,20 +26,6 @@ def grade(*inks: Ink) -> tuple[Lattice, Labelled]:
     page = scored([[inks]])
     lattice = page.segmented.lattices[0]
     return lattice, grade_labels(lattice, page.probabilities[0], LABELS, HEIGHT)
-
-
-def guesses(*steps: dict[str, float], labels: Sequence[str] = READER) -> Guesses:
-    """Log probabilities of these labels at each step, a pause after each; the rest alike for all others."""
-    columns = []
-    for step in steps:
-        for likely in (step, {"": 0.99}):
-            rest = max(1 - sum(likely.values()), 1e-9) / (len(labels) - len(likely))
-            columns.append([np.log(likely.get(label, rest)) for label in labels])
-    return np.array(columns, np.float32).T
-
-
-def said(text: str, p: float = 0.98) -> Guesses:
-    return guesses(*({character: p} for character in text))
 
 
 def texts(found: Sequence[Candidate]) -> list[str]:

@@ -15,7 +15,7 @@ from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.interpret import draw_readings, interpret
 from pipeline.stages.texts import value_of
 from tests.stages.grids import kit
-from tests.stages.lattices import HEIGHT, PEN, Ink, column, dash, digit, dot, scored, scrawl
+from tests.stages.lattices import HEIGHT, LETTERED, PEN, READER, Ink, column, dash, digit, dot, said, scored, scrawl
 
 NUMBER = re.compile(r"-?(\d+(\.\d+)?|\.\d+)")
 
@@ -154,11 +154,9 @@ def test_a_stroke_through_the_whole_cell_is_in_doubt() -> None:
     assert among(digit("1", 0.999)).confidence > 0.9
 
 
-def said_of(page: ScoredPage, cell: int, text: str, labels: tuple[str, ...] = (*"0123456789.-/", "")) -> ScoredPage:
+def said_of(page: ScoredPage, cell: int, text: str, labels: tuple[str, ...] = READER) -> ScoredPage:
     """A page of which a reader of strips has read one cell, for sure."""
-    says = np.full((len(labels), 2 * len(text)), np.log(1e-4), np.float32)
-    says[[n for character in text for n in (labels.index(character), len(labels) - 1)], range(2 * len(text))] = np.log(0.999)
-    looks = tuple((says,) if i == cell else () for i in range(len(page.segmented.lattices)))
+    looks = tuple((said(text, 0.999, labels),) if i == cell else () for i in range(len(page.segmented.lattices)))
     return replace(page, reader_labels=labels, looks=looks)
 
 
@@ -216,7 +214,7 @@ def test_a_grade_may_have_a_sign() -> None:
 def test_a_letter_that_is_no_grade_is_not_accepted_as_one() -> None:
     """Asked for a grade, the reader of strips says which it would be; the network of single characters knows none of it."""
     page = column(*([digit(g, 0.95)] for g in "ABCBA"), [Ink({"K": 0.9})])
-    page = said_of(page, 6, "D", labels=(*"0123456789.-/+ABCDEF", ""))
+    page = said_of(page, 6, "D", labels=LETTERED)
     *grades, other = readings(page)[1:]
     assert [r.value for r in grades] == [*"ABCBA"]
     assert other.value == "D" and other.confidence <= 0.5
