@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.fiducials import may_show_corners
 from pipeline.records import CleanPage, Floats, Image, Page
+from pipeline.stages.ink import binarise, is_blurred
 from pipeline.stages.kit import Kit
 from pipeline.stages.paper import Outline, sheet_outline
 from pipeline.stages.printed import find_printed, flattening, without_marks
@@ -26,12 +27,8 @@ from pipeline.stages.reversal import with_black_on_white
 _SHORTEST, _LONGEST = 1700, 2800
 #: What is written is so many times wider and higher than its strokes; there is something written, if so many pixels are.
 _SHORTEST_STROKE, _LONGEST_STROKE, _ENOUGH = 3.0, 60.0, 200
-#: A pixel is compared with its surroundings, so many strokes wide at least; pale ink must be ink for sure in this share.
-_SURROUNDINGS, _SURE = 8.0, 0.15
 #: The brightness of the paper is measured in squares of so many pixels.
 _COARSE = 8
-#: So many of the surrounding pixels, or more, are looked at each way.
-_SAMPLES = 14
 
 
 def clean(page: Page, kit: Kit) -> CleanPage:
@@ -84,58 +81,6 @@ def draw_clean(page: CleanPage) -> Image:
 def grey_of(image: Image) -> Image:
     """Brightness of a grey or BGR image."""
     return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.uint8)
-
-
-def binarise(grey: Image, stroke: float = 0.0) -> Image:
-    """255 where there is ink: darker than its surroundings by Sauvola's rule (2000), and clearly darker than paper.
-
-    Where the `stroke` is known to be wide for the picture, that is out of focus or enlarged: then the surroundings are wider,
-    and what is only half as dark is ink too, if it goes on from ink.
-    """
-    window = window_of(grey, stroke)
-    grain = 1.4826 * float(np.median(255 - grey[::4, ::4]))  # of the paper: half of the page and more is paper
-    limit = 255 - max(24.0, 4 * grain)
-    # some hundred of the surrounding pixels tell their brightness and its spread as well as all of them
-    step = max(1, window // _SAMPLES)
-    sample = np.ascontiguousarray(grey[::step, ::step])
-    size = (round(window / step) | 1,) * 2
-    mean = cv2.boxFilter(sample, cv2.CV_32F, size, borderType=cv2.BORDER_REFLECT)
-    square = cv2.sqrBoxFilter(sample, cv2.CV_32F, size, borderType=cv2.BORDER_REFLECT)
-    spread = cv2.sqrt(np.maximum(cv2.subtract(square, cv2.multiply(mean, mean)), 0))
-    less = cv2.subtract(mean, cv2.multiply(mean, spread, scale=1 / 128))
-    ink = _darker_than(grey, cv2.addWeighted(mean, 1, less, -0.2, 0), limit)
-    if not is_blurred(grey, stroke):
-        return ink
-    pale = _darker_than(grey, cv2.addWeighted(mean, 1, less, -0.1, 0), (255 + limit) / 2)
-    return _that_go_on_from(cv2.max(pale, ink).astype(np.uint8, copy=False), ink)
-
-
-def _darker_than(grey: Image, around: NDArray[Any], limit: float) -> Image:
-    """255 where a pixel is darker than the brightness for its place, given on a coarser grid, and than the limit for all."""
-    least = np.ceil(np.clip(around, 0, max(limit, 0))).astype(np.uint8)
-    return cv2.compare(grey, cv2.resize(least, grey.shape[::-1], interpolation=cv2.INTER_LINEAR), cv2.CMP_LT).astype(
-        np.uint8, copy=False
-    )
-
-
-def is_blurred(grey: Image, stroke: float) -> bool:
-    """Whether strokes are so wide that the usual surroundings hold too little paper."""
-    return bool(_SURROUNDINGS * stroke > window_of(grey))
-
-
-def window_of(grey: Image, stroke: float = 0.0) -> int:
-    """How wide the surroundings of a pixel are, with which it is compared; odd."""
-    return int(max(15, round(max(grey.shape) / 60), round(_SURROUNDINGS * stroke)) | 1)
-
-
-def _that_go_on_from(pale: Image, ink: Image) -> Image:
-    """The connected parts of what is pale that are ink in part."""
-    count, labels = cv2.connectedComponents(pale, connectivity=8)
-    area = np.bincount(labels.ravel(), minlength=count)
-    sure = np.bincount(labels[ink > 0], minlength=count)
-    keep = sure > _SURE * area
-    keep[0] = False
-    return np.asarray(np.multiply(keep, 255, dtype=np.uint8)[labels], np.uint8)
 
 
 def ink_of_one_number(even: Image, inside: Image | None = None) -> Image:

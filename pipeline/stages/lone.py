@@ -20,9 +20,10 @@ from pipeline.records import (
     Table,
     TabledPage,
 )
-from pipeline.stages.clean import binarise, even_light, grey_of, ink_of_one_number, stroke_width
+from pipeline.stages.clean import even_light, grey_of, ink_of_one_number, stroke_width
 from pipeline.stages.frame import find_frame, tilt_of
 from pipeline.stages.glyph import SIZE
+from pipeline.stages.ink import binarise
 
 #: Pictures of numbers are brought to about this height, so that strokes are some pixels wide and cheap to handle.
 _HEIGHT = 96

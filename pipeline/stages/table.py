@@ -21,6 +21,7 @@ from pipeline.stages.fillers import without_fillers
 from pipeline.stages.grid import Grid, grid_of, overlap
 from pipeline.stages.ground import on_paper
 from pipeline.stages.halfruled import may_hold_lines, with_lines, with_lost_rulings, with_worn_columns
+from pipeline.stages.ink import with_weak_parts
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import lone_number, page_boxes
 from pipeline.stages.rests import without_rests
@@ -117,8 +118,20 @@ def _laid_out(page: CleanPage, grids: list[Grid], ink: Image) -> TabledPage:
     ink = without_edges(ink, row_height)
     for grid in grids:
         ink = without_rests(without_fillers(ink, grid), grid)
+    ink = with_weak_parts(ink, page, _near_rulings(page, grids, ink))
     tables = tuple(_table(i + 1, grid, page.to_page, page.page.image.shape) for i, grid in enumerate(order))
     return TabledPage(page, tables, ink)
+
+
+def _near_rulings(page: CleanPage, grids: list[Grid], ink: Image) -> Image:
+    """255 where the pale edges of rulings may be: near what was taken out of the ink, and on the lines of the grids."""
+    reach = round(page.stroke_width)
+    gone = cv2.bitwise_and(page.ink, cv2.bitwise_not(ink)).astype(np.uint8, copy=False)
+    near = cv2.dilate(gone, np.ones((reach | 1, reach | 1), np.uint8))
+    for grid in grids:
+        lines = [*grid.vertices, *grid.vertices.transpose(1, 0, 2)]
+        cv2.polylines(near, [line.round().astype(np.int32) for line in lines], False, 255, reach + 1)
+    return near.astype(np.uint8, copy=False)
 
 
 def _in_reading_order(grids: list[Grid]) -> list[Grid]:

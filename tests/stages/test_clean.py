@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import Image, Page
-from pipeline.stages.clean import binarise, clean, draw_clean, even_light, grey_of, pen_width, stroke_width
+from pipeline.stages.clean import clean, draw_clean, even_light, grey_of, pen_width, stroke_width
 from pipeline.training.defects import Defects, age
 from tests.stages.grids import cleaned, grid_sheet, kit, moved
 
@@ -159,18 +159,6 @@ def test_even_light_makes_paper_white_and_leaves_ink_dark() -> None:
 # --- ink ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [2, 3, 5, 8])
-@pytest.mark.parametrize("darkness", [60, 150])
-def test_binarise_keeps_strokes_as_wide_as_they_are(width: int, darkness: int) -> None:
-    image = np.full((1700, 800), 250, np.uint8)
-    for y in range(60, 1660, 60):
-        image[y : y + width, 60:740] = 250 - darkness
-    ink = binarise(image)
-    drawn = image < 250
-    assert np.mean(ink[drawn] > 0) > 0.97
-    assert np.mean(ink[~drawn] > 0) < 0.002
-
-
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 6, 9])
 @pytest.mark.parametrize("degrees", [0, 17, 45])
 def test_stroke_width_is_that_of_the_pen(width: int, degrees: float) -> None:
@@ -199,17 +187,6 @@ def test_stroke_width_without_ink_is_one() -> None:
     assert stroke_width(np.zeros((50, 50), np.uint8)) == 1
 
 
-def test_grain_of_the_paper_is_no_ink() -> None:
-    noisy = np.clip(235 + 8 * rng().standard_normal((600, 600)), 0, 255).astype(np.uint8)
-    assert np.mean(binarise(noisy) > 0) < 0.001
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(1, 255), st.integers(5, 60), st.integers(5, 60))
-def test_a_flat_image_of_any_size_has_no_ink(level: int, height: int, width: int) -> None:
-    assert not binarise(even_light(np.full((height, width), level, np.uint8))).any()
-
-
 def test_colour_is_seen_as_brightness() -> None:
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 2] = 255
@@ -217,12 +194,3 @@ def test_colour_is_seen_as_brightness() -> None:
     assert 60 < int(grey_of(red)[0, 0]) < 90
     grey = np.full((4, 4), 7, np.uint8)
     assert np.array_equal(grey_of(grey), grey)
-
-
-def test_wide_and_pale_strokes_are_found_whole() -> None:
-    sheet = np.full((900, 600), 235, np.uint8)
-    cv2.putText(sheet, "2069", (60, 400), cv2.FONT_HERSHEY_SIMPLEX, 2.7, 120, 4)
-    page = cleaned(cv2.GaussianBlur(sheet, (0, 0), 2).astype(np.uint8))
-    drawn = cv2.resize((sheet < 200).astype(np.uint8), page.ink.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    assert np.count_nonzero(page.ink[drawn]) > 0.9 * np.count_nonzero(drawn)
-    assert np.count_nonzero(binarise(page.grey)[drawn]) < 0.7 * np.count_nonzero(drawn)  # with the usual surroundings

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline import read_number
 from pipeline.records import Image, Page
-from pipeline.stages.clean import binarise
 from pipeline.stages.frame import find_frame, tilt_of
+from pipeline.stages.ink import binarise
 from pipeline.stages.lone import single_cell
 from pipeline.training.handwriting import random_hand
 from tests.handwriting import handwriting

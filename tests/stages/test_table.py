@@ -336,7 +336,8 @@ def test_the_input_stays_as_it_is() -> None:
     assert np.array_equal(page.clean.ink, again.clean.ink)
     assert np.array_equal(page.ink, again.ink)
     assert [cell.box for cell in page.tables[0].cells] == [cell.box for cell in again.tables[0].cells]
-    assert not page.ink[page.clean.ink == 0].any()  # ruling removal adds nothing
+    added = (page.ink > 0) & (page.clean.ink == 0)  # weak parts of what is written, and no paper
+    assert (page.clean.grey[added] < 240).all()
 
 
 def test_the_picture_for_a_trace_is_of_the_whole_page() -> None:
