@@ -6,24 +6,23 @@ picture.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from pipeline.forms import Column
-from pipeline.records import Floats, Image, Kind, Lattice, Reading, ReadPage, ScoredPage
+from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
 from pipeline.settings import Settings
-from pipeline.stages.candidates import Candidate, Weights, grades_of, leaning, numbers_of
+from pipeline.stages.candidates import Candidate, Weights, grades_of, leaning
+from pipeline.stages.cells import TEXT_PIECE, CellEvidence, Place, best_score, cells_of, column_kinds, place_of
 from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.doubts import is_doubtful
 from pipeline.stages.formats import with_column_prior
 from pipeline.stages.formed import forms_of_tables
-from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
-from pipeline.stages.labels import Labelled, grade_labels, number_labels
-from pipeline.stages.marks import STRUCK, mark_of
+from pipeline.stages.marks import STRUCK
 from pipeline.stages.texts import value_of
 
 #: A doubtful reading is not surer than this.
@@ -32,32 +31,12 @@ _DOUBT = 0.5
 _UNCONFIRMED = 0.8
 #: The lead of a text that stands alone.
 _ALONE = 15.0
-#: The log score, for each piece of ink, of being neither a number nor a grade. A column whose cells score below this is text.
-_TEXT_PIECE = float(np.log(0.3))
 #: Below this score, for each piece, not even a guess is worth showing, unless the strip says more than that.
 _NOTHING_PIECE = float(np.log(0.03))
 _NOTHING_STRIP = float(np.log(0.2))
 #: Where there is no column, a grade is one if it is likelier than any number by this, in log probability; a number that is not
 #: likelier than any grade by as much is in doubt.
 _LONE_GRADE = 2.0
-#: No cell speaks for or against a type more strongly than this, so that one scrawl does not decide for a column.
-_CELL_VOTE = 1.5
-
-#: A column: the number of its table, and its own.
-Place = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class CellEvidence:
-    """A cell's ink and all that it may say, best first."""
-
-    lattice: Lattice
-    height: float  # of its digits, clean pixels
-    looks: Sequence[Floats]  # what the strip says of it, none if it was not asked
-    numbers: list[Candidate]
-    letters: Labelled  # what its segments can be in a grade
-    grades: list[Candidate]  # by the lattice alone; the strip is asked where it matters
-    mark: str = ""  # what it is if it is no number: a dash, a dot, AB or a tick; or "~", struck out
 
 
 def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
@@ -69,12 +48,12 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
     weights = Weights.of(calibration)
     cells = cells_of(page, weights, [key for key, column in columns.items() if column.fractions])
     alone = len(cells) == 1
-    kinds, may_be_either = _column_kinds(cells), False
+    kinds, may_be_either = column_kinds(cells), False
     if alone and not columns:
         kinds, may_be_either = _lone_kind(cells[0], page.reader_labels, weights)
     kinds |= {key: _kind_of(column) for key, column in columns.items()}
     candidates = [
-        _grades(cell, page.reader_labels, weights) if kinds[lattice.table, lattice.cell.column] == "grade" else cell.numbers
+        _grades(cell, page.reader_labels, weights) if kinds[place_of(lattice)] == "grade" else cell.numbers
         for cell, lattice in zip(cells, lattices, strict=True)
     ]
     for column in _columns(lattices).values():
@@ -86,34 +65,12 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
                 candidates[i] = with_column_prior([candidates[i], *(candidates[k] for k in body)])[0]
     readings = []
     for cell, found in zip(cells, candidates, strict=True):
-        kind = kinds[cell.lattice.table, cell.lattice.cell.column]
+        kind = kinds[place_of(cell.lattice)]
         reading = _reading(cell, kind, found, calibration, alone)
         if may_be_either if alone else is_doubtful(cell.lattice, cell.height, page.segmented.pen):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
         readings.append(reading)
     return ReadPage(page.segmented, tuple(readings), {table: form.name for table, form in forms.items()})
-
-
-def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = ()) -> list[CellEvidence]:
-    """What each cell of a page may say; the columns' formats are not considered yet.
-
-    `fractions` are the columns, by table and number, that may hold ½ and 7/10.
-    """
-    lattices, pen = page.segmented.lattices, page.segmented.pen
-    cells = []
-    for i, (lattice, height) in enumerate(zip(lattices, digit_heights(lattices), strict=True)):
-        if not lattice.segments and lattice.ink is None:
-            cells.append(CellEvidence(lattice, height, (), [], (), []))
-            continue
-        looks = page.looks[i] if page.looks else ()
-        has_fractions = (lattice.table, lattice.cell.column) in fractions
-        labelled = number_labels(lattice, page.probabilities[i], page.labels, height, pen, has_fractions)
-        numbers = numbers_of(lattice, labelled, looks, page.reader_labels, weights, has_fractions)
-        letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
-        grades = grades_of(lattice, letters, (), (), weights)
-        mark = mark_of(lattice, page.probabilities[i], page.labels, letters, _best_score(numbers), height, pen)
-        cells.append(CellEvidence(lattice, height, looks, numbers, letters, grades, mark))
-    return cells
 
 
 def _kind_of(column: Column) -> Kind:
@@ -129,48 +86,15 @@ def _lone_kind(cell: CellEvidence, labels: Sequence[str], weights: Weights) -> t
     """What the page's only cell holds, and whether it is about as likely the other: no column tells."""
     lead = leaning(cell.numbers, _grades(cell, labels, weights), cell.looks, labels, weights)
     kind: Kind = "grade" if lead < -_LONE_GRADE else "number"
-    return {(cell.lattice.table, cell.lattice.cell.column): kind}, abs(lead) < _LONE_GRADE
+    return {place_of(cell.lattice): kind}, abs(lead) < _LONE_GRADE
 
 
 def _columns(lattices: tuple[Lattice, ...]) -> dict[Place, list[int]]:
     """Which lattices make up each column."""
     columns: dict[Place, list[int]] = {}
     for i, lattice in enumerate(lattices):
-        columns.setdefault((lattice.table, lattice.cell.column), []).append(i)
+        columns.setdefault(place_of(lattice), []).append(i)
     return columns
-
-
-def _column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
-    """number, grade or text for each column, by the evidence of its cells but for the first row, which may be a heading."""
-    votes: dict[Place, list[tuple[float, float]]] = {}
-    headings: dict[Place, list[tuple[float, float]]] = {}
-    for cell in cells:
-        lattice = cell.lattice
-        key = (lattice.table, lattice.cell.column)
-        votes.setdefault(key, [])
-        if (not lattice.segments and not lattice.note) or cell.mark:
-            continue  # marks stand among numbers as well as among grades
-        text = _TEXT_PIECE * min(len(lattice.cuts) + 1, 8)
-        vote = (_vote(cell.numbers, text), _vote(cell.grades, text))
-        (headings if lattice.cell.row == 1 else votes).setdefault(key, []).append(vote)
-    kinds: dict[Place, Kind] = {}
-    for key, members in votes.items():
-        evidence_ = members or headings.get(key, [])
-        number_total, grade_total = (sum(v[k] for v in evidence_) for k in (0, 1))
-        kinds[key] = "number"
-        if max(number_total, grade_total) < 0:
-            kinds[key] = "text"
-        elif grade_total > number_total:
-            kinds[key] = "grade"
-    return kinds
-
-
-def _vote(candidates: Sequence[Candidate], text: float) -> float:
-    return float(np.clip(_best_score(candidates) - text, -_CELL_VOTE, _CELL_VOTE))
-
-
-def _best_score(candidates: Sequence[Candidate]) -> float:
-    return max((candidate.lattice for candidate in candidates), default=-np.inf)
 
 
 def _reading(
@@ -185,15 +109,15 @@ def _reading(
         return Reading("blank", "", "", 1.0)
     if kind == "text":
         return Reading("text", "", "", 0.0)
-    best_score = _best_score(candidates)
+    by_lattice = best_score(candidates)
     if cell.mark == STRUCK and not any(map(_is_said, candidates[:1])):
         return Reading("struck", "", "", 0.0)
     if cell.mark not in ("", STRUCK) and (kind == "number" or cell.mark != "AB"):
         return Reading("mark", cell.mark, "", 0.9)
     pieces = len(lattice.cuts) + 1
-    if lattice.cell.row == 1 and not alone and best_score < _TEXT_PIECE * pieces:
+    if lattice.cell.row == 1 and not alone and by_lattice < TEXT_PIECE * pieces:
         return Reading("text", "", "", 0.0)  # a heading over numbers
-    if not candidates or (best_score < _NOTHING_PIECE * pieces and not any(map(_is_said, candidates))):
+    if not candidates or (by_lattice < _NOTHING_PIECE * pieces and not any(map(_is_said, candidates))):
         return Reading("unreadable", "", "", 0.0)
     likely = [candidate.likely + candidate.prior for candidate in candidates]
     total = float(np.logaddexp.reduce(likely))

@@ -14,10 +14,12 @@ from pipeline.ann.network import as_input
 from pipeline.records import Floats, Image, ScoredPage, SegmentedPage
 from pipeline.stages.heights import column_heights
 from pipeline.stages.kit import Kit
+from pipeline.stages.scoring import score_segments
 from pipeline.stages.strip import HEIGHT, STEP, strip
+from pipeline.stages.words import without_words
 
 #: Strips are widened to a multiple of this, so that they can go together, and say the same in any company.
-_ALIKE = 32
+_ALIKE = 16
 #: So many columns of pixels go through the reader at once.
 _TOGETHER = 16 * 96
 #: A best row of guesses that is less probable than this, as a log probability, is doubtful.
@@ -25,16 +27,15 @@ _SURE = float(np.log(0.9))
 
 
 def recognise(page: SegmentedPage, kit: Kit) -> ScoredPage:
-    """Gives every candidate segment the probability of each digit, and every cell the reader's guesses from left to right."""
-    model = kit.model
-    glyphs = [s.glyph for lattice in page.lattices for s in lattice.segments]
-    images = np.stack(glyphs) if glyphs else np.zeros((0, *model.network.size), np.uint8)
-    every = model.network.probabilities(images)
-    bounds = np.cumsum([len(lattice.segments) for lattice in page.lattices])
-    probabilities = tuple(np.split(every, bounds[:-1])) if len(bounds) else ()
+    """Gives every candidate segment the probability of each digit, and every cell the reader's guesses from left to right.
+
+    Columns of words are left out, once a few of their cells have told what they are.
+    """
+    page = without_words(page, kit)
+    scores = score_segments(page.lattices, kit.model)
     if kit.reader is None:
-        return ScoredPage(page, model.labels, probabilities)
-    return ScoredPage(page, model.labels, probabilities, kit.reader.labels, tuple(looks(kit.reader, strips(page))))
+        return ScoredPage(page, kit.model.labels, scores)
+    return ScoredPage(page, kit.model.labels, scores, kit.reader.labels, tuple(looks(kit.reader, strips(page))))
 
 
 def strips(page: SegmentedPage) -> list[Image]:

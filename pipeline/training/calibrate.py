@@ -13,8 +13,9 @@ from pipeline.chain import CHAIN
 from pipeline.records import Image, Page, ReadPage, ScoredPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate, Weights
+from pipeline.stages.cells import cells_of
 from pipeline.stages.confidence import names_of
-from pipeline.stages.interpret import cells_of, interpret
+from pipeline.stages.interpret import interpret
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import single_cell
 from pipeline.stages.recognise import recognise

@@ -28,8 +28,9 @@ from pipeline.chain import kit_of, read_scan
 from pipeline.records import Image, Page, Reading
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Weights
+from pipeline.stages.cells import cells_of
 from pipeline.stages.confidence import confidence
-from pipeline.stages.interpret import cells_of, interpret
+from pipeline.stages.interpret import interpret
 from pipeline.stages.kit import Kit
 from pipeline.stages.lone import single_cell
 from pipeline.stages.recognise import recognise
