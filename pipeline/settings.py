@@ -42,7 +42,7 @@ class Settings:
     pdf_dpi: int = _setting(200, "limits", least=50, most=1200)
     pdf_seconds: float = _setting(60.0, "limits", least=0.1)
     model: Path | None = _setting(None, "reading")
-    threshold: float = _setting(0.985, "reading", least=0.0, most=1.0)
+    threshold: float = _setting(0.986, "reading", least=0.0, most=1.0)
     forms: Path = _setting(Path("config/forms"), "reading")
     form: str = _setting("", "reading")
 

@@ -179,7 +179,7 @@ def test_sighup_takes_up_new_settings_and_keeps_the_old_ones_if_they_are_wrong(s
         os.dup2(before, 0)
         os.close(before)
         os.close(stdin)
-    assert [one.threshold for one in made] == [0.985, 0.985, 0.5, 0.5]
+    assert [one.threshold for one in made] == [0.986, 0.986, 0.5, 0.5]
     assert {one.inbox for one in made} == {settings.inbox}
 
 
