@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 
@@ -35,6 +35,10 @@ from pipeline.stages.upright import reads_better, reads_well, turned, unturned
 SHIPPED_MODEL = Path(__file__).parent / "models" / "digits.pkl"
 #: The reader of whole numbers that ships with it.
 SHIPPED_READER = SHIPPED_MODEL.with_name("numbers.pkl")
+
+
+#: What a stage makes of a page.
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,16 @@ def read_page(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:
     if trace:
         run_chain(turned(page, best_turn), kit, trace)
     return unturned(best, best_turn, page)
+
+
+def page_as(kind: type[Record], page: Page, kit: Kit) -> Record:
+    """One page, as it lies, through the chain up to the stage that makes such a record of it."""
+    value: object = page
+    for stage in CHAIN:
+        value = stage.run(value, kit)
+        if isinstance(value, kind):
+            return value
+    raise AssertionError(f"no stage makes a {kind.__name__}")
 
 
 def run_chain(page: Page, kit: Kit, trace: Path | None = None) -> PageResult:

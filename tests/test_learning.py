@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from pipeline import learning
 from pipeline.ann import Model, Network, load_model, save_model
-from pipeline.chain import SHIPPED_MODEL, kit_of, model_file, model_of
+from pipeline.chain import SHIPPED_MODEL, kit_of, model_file, model_of, read_page
 from pipeline.cli import cli
 from pipeline.errors import UsageError
 from pipeline.folders import stamp_of
@@ -23,6 +23,7 @@ from pipeline.learned import keep, roll_back
 from pipeline.learning import learn
 from pipeline.records import Edit, PageResult
 from pipeline.settings import Settings
+from pipeline.stages.decode import decode
 from pipeline.training import datasets, negatives, printed
 from pipeline.training.datasets import LABELS, Corpus, load_corpus
 from pipeline.training.finetune import FineRecipe, fine_tuned, missing_labels
@@ -114,6 +115,22 @@ def test_what_was_entered_is_found_in_the_ink(sheet: RenderedSheet, scan: bytes,
     # the network that ships reads these, so that it can say whether the cuts are right
     assert accuracy(model.network, examples) > 0.97
     assert sum(lesson.is_read_by(model) for lesson in lessons) > 0.9 * len(lessons)
+
+
+def test_a_column_that_was_taken_for_words_teaches_as_well() -> None:
+    """A hand that the network knows nothing of, in long numbers: nobody else could teach it to read them."""
+    rng = np.random.default_rng(5)
+    rows = tuple((str(n),) for n in rng.integers(10_000_000, 99_999_999, 12))
+    spec = SheetSpec("Rolls", (Column("C", 50),), rows, paper=(90.0, 150.0), dpi=150, straying=0.0)
+    sheet = render_sheet(spec, handwriting(), rng)
+    shipped = kit_of(Settings())
+    ignorant = Model(Network(shipped.model.network.architecture, (28, 28), seed=1), shipped.model.labels)
+    kit = replace(shipped, model=ignorant, reader=None)
+    data = cv2.imencode(".png", sheet.image)[1].tobytes()
+    [page] = (read_page(page, kit) for page in decode(data, kit.settings))
+    assert {reading.kind for reading in page.readings if reading.row > 1} == {"text"}
+    corrections = [c for c in entered(sheet, page) if c.edit.row > 1 and c.edit.value]
+    assert len(list(lessons_in(data, corrections, kit.settings, kit))) > 0.5 * len(corrections)
 
 
 def test_a_value_that_is_not_what_is_written_there_teaches_nothing(scan: bytes, page: PageResult, sheet: RenderedSheet) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ann import Model
-from pipeline.chain import CHAIN
+from pipeline.chain import page_as
 from pipeline.records import Image, Page, ReadPage, ScoredPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate, Weights
@@ -63,12 +63,7 @@ def read_sheet(image: Image, kit: Kit) -> ReadPage:
 
 def score_sheet(image: Image, kit: Kit) -> ScoredPage:
     """A page image through the chain up to what the networks say of it."""
-    value: object = Page(1, image)
-    for stage in CHAIN:
-        value = stage.run(value, kit)
-        if isinstance(value, ScoredPage):
-            return value
-    raise AssertionError("the chain scores nothing")
+    return page_as(ScoredPage, Page(1, image), kit)
 
 
 def fit_weights(choices: Sequence[tuple[Sequence[Candidate], int]]) -> Weights:

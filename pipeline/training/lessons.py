@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.ann import Model
+from pipeline.chain import page_as
 from pipeline.grades import GRADES
-from pipeline.records import Box, Edit, Floats, Image, Lattice, Page, ScoredPage
+from pipeline.records import Box, Edit, Floats, Image, Lattice, Page, SegmentedPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Weights, grades_of, numbers_of, way_to
 from pipeline.stages.decode import decode
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.kit import Kit
 from pipeline.stages.labels import Labelled, grade_labels, number_labels
+from pipeline.stages.scoring import score_segments
 from pipeline.stages.upright import turned, unturned_box
-from pipeline.training.calibrate import score_sheet
 from pipeline.training.datasets import LABELS, Examples
 
 #: A label that the network rules out is still so probable: it is what the network is to learn.
@@ -53,7 +54,7 @@ class Lesson:
 
     def is_read_by(self, model: Model) -> bool:
         """Whether a network, cutting by itself, reads what is there."""
-        rows = model.network.probabilities(np.stack([segment.glyph for segment in self.lattice.segments]))
+        [rows] = score_segments([self.lattice], model)
         labelled = _labelled(self.lattice, rows, model.labels, self.height, self.pen, self.texts[0])
         candidates_of = grades_of if self.texts[0] in GRADES else numbers_of
         found = candidates_of(self.lattice, labelled, (), (), Weights())
@@ -93,8 +94,8 @@ def _on_page(page: Page, corrections: Sequence[Correction], kit: Kit) -> Iterato
     """The lessons of a page, the way up in which its cells were read."""
     shape = page.image.shape
     for turn in (0, 2, 1, 3):
-        scored = score_sheet(turned(page, turn).image, kit)
-        lattices = scored.segmented.lattices
+        segmented = page_as(SegmentedPage, turned(page, turn), kit)
+        lattices = segmented.lattices
         places = {(lattice.table, lattice.cell.row, lattice.cell.column): i for i, lattice in enumerate(lattices)}
         found = {}
         for correction in corrections:
@@ -103,7 +104,7 @@ def _on_page(page: Page, corrections: Sequence[Correction], kit: Kit) -> Iterato
             if i is not None and _is_same(unturned_box(lattices[i].cell.box, turn, shape[1], shape[0]), correction.box):
                 found[i] = edit.value
         if 2 * len(found) > len(corrections):
-            yield from _aligned(scored, found)
+            yield from _aligned(segmented, found, kit.model)
             return
 
 
@@ -114,26 +115,27 @@ def _is_same(one: Box, other: Box) -> bool:
     return common > _SAME * max(one.width * one.height, other.width * other.height)
 
 
-def _aligned(page: ScoredPage, values: Mapping[int, str]) -> Iterator[Lesson]:
-    lattices = page.segmented.lattices
+def _aligned(page: SegmentedPage, values: Mapping[int, str], model: Model) -> Iterator[Lesson]:
+    lattices = page.lattices
     heights = digit_heights(lattices)
     for i, value in sorted(values.items()):
         lattice = lattices[i]
         if not lattice.segments:
             continue
-        rows = np.maximum(page.probabilities[i], _POSSIBLE)
-        labelled = _labelled(lattice, rows, page.labels, heights[i], page.segmented.pen, value)
+        [scores] = score_segments([lattice], model)
+        rows = np.maximum(scores, _POSSIBLE)
+        labelled = _labelled(lattice, rows, model.labels, heights[i], page.pen, value)
         texts = as_on_paper(value)
         ways = [way for text in texts if (way := way_to(lattice, labelled, text))]
         best = max(ways, key=lambda way: way.score / len(way.text), default=None)
         if best is None:
             continue
         characters = [(s, c) for s, c in zip(best.segments, best.text, strict=True) if c in _LEARNED]
-        said = sum(float(np.log(rows[s, page.labels.index(c)])) for s, c in characters)
+        said = sum(float(np.log(rows[s, model.labels.index(c)])) for s, c in characters)
         kept = [(s, LABELS.index(c)) for s, c in characters]
         if kept and said - best.score < _FAR_FETCHED * len(best.text):
             glyphs = np.stack([lattice.segments[s].glyph for s, _ in kept])
-            yield Lesson(lattice, heights[i], page.segmented.pen, texts, glyphs, tuple(label for _, label in kept))
+            yield Lesson(lattice, heights[i], page.pen, texts, glyphs, tuple(label for _, label in kept))
 
 
 def as_on_paper(value: str) -> tuple[str, ...]:
