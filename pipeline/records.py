@@ -131,6 +131,10 @@ class Segment:
     glyph: Image  # 28×28, white on black, normalised as the network was trained
 
 
+#: A column: the number of its table, and its own.
+Place = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lattice:
     """All candidate segments of one cell's ink, which is cut into pieces from left to right; none if the cell is blank.
@@ -147,6 +151,11 @@ class Lattice:
     note: str = ""  # why the ink is no lattice, where it is none (too much of it, say)
     ink: Image | None = None
     ink_at: tuple[int, int] = (0, 0)
+
+    @property
+    def place(self) -> Place:
+        """The column that the cell is in."""
+        return self.table, self.cell.column
 
 
 @dataclass(frozen=True, slots=True, eq=False)

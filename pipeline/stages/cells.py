@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.records import Floats, Kind, Lattice, ScoredPage
+from pipeline.records import Floats, Kind, Lattice, Place, ScoredPage
 from pipeline.stages.candidates import Candidate, Weights, grades_of, numbers_of
 from pipeline.stages.heights import digit_heights
 from pipeline.stages.labels import Labelled, grade_labels, number_labels
@@ -20,8 +20,6 @@ MOST_VOTE = 1.5
 #: More pieces than this speak for words no more strongly.
 _MANY_PIECES = 8
 
-#: A column: the number of its table, and its own.
-Place = tuple[int, int]
 #: What a cell says for its column's being of numbers, and of grades.
 Votes = tuple[float, float]
 
@@ -39,11 +37,6 @@ class CellEvidence:
     mark: str = ""  # what it is if it is no number: a dash, a dot, AB or a tick; or "~", struck out
 
 
-def place_of(lattice: Lattice) -> Place:
-    """The column that a cell is in."""
-    return lattice.table, lattice.cell.column
-
-
 def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = ()) -> list[CellEvidence]:
     """What each cell of a page may say; the columns' formats are not considered yet.
 
@@ -56,7 +49,7 @@ def cells_of(page: ScoredPage, weights: Weights, fractions: Collection[Place] = 
             cells.append(CellEvidence(lattice, height, (), [], (), []))
             continue
         looks = page.looks[i] if page.looks else ()
-        has_fractions = place_of(lattice) in fractions
+        has_fractions = lattice.place in fractions
         labelled = number_labels(lattice, page.probabilities[i], page.labels, height, pen, has_fractions)
         numbers = numbers_of(lattice, labelled, looks, page.reader_labels, weights, has_fractions)
         letters = grade_labels(lattice, page.probabilities[i], page.labels, height)
@@ -72,7 +65,7 @@ def column_kinds(cells: Sequence[CellEvidence]) -> dict[Place, Kind]:
     headings: dict[Place, list[Votes]] = {}
     for cell in cells:
         lattice = cell.lattice
-        key = place_of(lattice)
+        key = lattice.place
         votes.setdefault(key, [])
         if (not lattice.segments and not lattice.note) or cell.mark:
             continue  # marks stand among numbers as well as among grades

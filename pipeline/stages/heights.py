@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.records import Lattice
+from pipeline.records import Lattice, Place
 
 #: A column of so many cells with writing says how high its digits are.
 _ENOUGH = 3
@@ -21,7 +21,7 @@ def digit_heights(lattices: Sequence[Lattice]) -> list[float]:
     typical = _by_column(lattices, tallest, 1)
     out = []
     for lattice, height in zip(lattices, tallest, strict=True):
-        usual = typical.get((lattice.table, lattice.cell.column), everywhere)
+        usual = typical.get(lattice.place, everywhere)
         out.append(float(height) if height > 0.6 * usual else usual)
     return out
 
@@ -29,7 +29,7 @@ def digit_heights(lattices: Sequence[Lattice]) -> list[float]:
 def column_heights(lattices: Sequence[Lattice]) -> list[float | None]:
     """For each lattice the usual height of the digits of its column, if enough of its cells are written in."""
     typical = _by_column(lattices, [_tallest(lattice) for lattice in lattices], _ENOUGH)
-    return [typical.get((lattice.table, lattice.cell.column)) for lattice in lattices]
+    return [typical.get(lattice.place) for lattice in lattices]
 
 
 def _tallest(lattice: Lattice) -> int:
@@ -42,11 +42,11 @@ def page_height(tallest: Sequence[int]) -> float:
     return float(np.median(inked)) if inked else 1.0
 
 
-def _by_column(lattices: Sequence[Lattice], tallest: Sequence[int], enough: int) -> dict[tuple[int, int], float]:
+def _by_column(lattices: Sequence[Lattice], tallest: Sequence[int], enough: int) -> dict[Place, float]:
     """The usual height in each column of so many cells with digits; the dots and dashes of empty places are none."""
     least = _LOWEST * page_height(tallest)
-    columns: dict[tuple[int, int], list[int]] = {}
+    columns: dict[Place, list[int]] = {}
     for lattice, height in zip(lattices, tallest, strict=True):
         if height > least:
-            columns.setdefault((lattice.table, lattice.cell.column), []).append(height)
+            columns.setdefault(lattice.place, []).append(height)
     return {key: float(np.median(heights)) for key, heights in columns.items() if len(heights) >= enough}

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from pipeline.forms import Column
-from pipeline.records import Image, Kind, Lattice, Reading, ReadPage, ScoredPage
+from pipeline.records import Image, Kind, Lattice, Place, Reading, ReadPage, ScoredPage
 from pipeline.settings import Settings
 from pipeline.stages.candidates import Candidate, Weights, grades_of, leaning
-from pipeline.stages.cells import TEXT_PIECE, CellEvidence, Place, best_score, cells_of, column_kinds, place_of
+from pipeline.stages.cells import TEXT_PIECE, CellEvidence, best_score, cells_of, column_kinds
 from pipeline.stages.confidence import confidence, evidence
 from pipeline.stages.doubts import is_doubtful
 from pipeline.stages.formats import with_column_prior
@@ -53,7 +53,7 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
         kinds, may_be_either = _lone_kind(cells[0], page.reader_labels, weights)
     kinds |= {key: _kind_of(column) for key, column in columns.items()}
     candidates = [
-        _grades(cell, page.reader_labels, weights) if kinds[place_of(lattice)] == "grade" else cell.numbers
+        _grades(cell, page.reader_labels, weights) if kinds[lattice.place] == "grade" else cell.numbers
         for cell, lattice in zip(cells, lattices, strict=True)
     ]
     for column in _columns(lattices).values():
@@ -65,7 +65,7 @@ def interpret(page: ScoredPage, kit: Kit) -> ReadPage:
                 candidates[i] = with_column_prior([candidates[i], *(candidates[k] for k in body)])[0]
     readings = []
     for cell, found in zip(cells, candidates, strict=True):
-        kind = kinds[place_of(cell.lattice)]
+        kind = kinds[cell.lattice.place]
         reading = _reading(cell, kind, found, calibration, alone)
         if may_be_either if alone else is_doubtful(cell.lattice, cell.height, page.segmented.pen):
             reading = replace(reading, confidence=min(reading.confidence, _DOUBT))
@@ -86,14 +86,14 @@ def _lone_kind(cell: CellEvidence, labels: Sequence[str], weights: Weights) -> t
     """What the page's only cell holds, and whether it is about as likely the other: no column tells."""
     lead = leaning(cell.numbers, _grades(cell, labels, weights), cell.looks, labels, weights)
     kind: Kind = "grade" if lead < -_LONE_GRADE else "number"
-    return {place_of(cell.lattice): kind}, abs(lead) < _LONE_GRADE
+    return {cell.lattice.place: kind}, abs(lead) < _LONE_GRADE
 
 
 def _columns(lattices: tuple[Lattice, ...]) -> dict[Place, list[int]]:
     """Which lattices make up each column."""
     columns: dict[Place, list[int]] = {}
     for i, lattice in enumerate(lattices):
-        columns.setdefault(place_of(lattice), []).append(i)
+        columns.setdefault(lattice.place, []).append(i)
     return columns
 
 

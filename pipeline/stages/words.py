@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.records import Lattice, ScoredPage, SegmentedPage
+from pipeline.records import Lattice, Place, ScoredPage, SegmentedPage
 from pipeline.stages.candidates import Weights
-from pipeline.stages.cells import MOST_VOTE, Place, cells_of, place_of, votes_of
+from pipeline.stages.cells import MOST_VOTE, cells_of, votes_of
 from pipeline.stages.formed import forms_of_tables
 from pipeline.stages.kit import Kit
 from pipeline.stages.marks import STRUCK
@@ -29,7 +29,7 @@ def without_words(page: SegmentedPage, kit: Kit) -> SegmentedPage:
     forms = forms_of_tables(page.tabled, kit)
     words = {(table, n) for table, form in forms.items() for n, column in enumerate(form.columns, 1) if not column.is_read}
     words |= _told(page, {place: cells for place, cells in _wordy(page.lattices).items() if place[0] not in forms}, kit)
-    lattices = (_unread(lattice) if place_of(lattice) in words else lattice for lattice in page.lattices)
+    lattices = (_unread(lattice) if lattice.place in words else lattice for lattice in page.lattices)
     return replace(page, lattices=tuple(lattices))
 
 
@@ -38,7 +38,7 @@ def _wordy(lattices: Sequence[Lattice]) -> dict[Place, list[Lattice]]:
     columns: dict[Place, list[Lattice]] = {}
     for lattice in lattices:
         if lattice.segments and lattice.cell.row > 1:
-            columns.setdefault(place_of(lattice), []).append(lattice)
+            columns.setdefault(lattice.place, []).append(lattice)
     return {
         place: cells
         for place, cells in columns.items()
@@ -53,7 +53,7 @@ def _told(page: SegmentedPage, columns: dict[Place, list[Lattice]], kit: Kit) ->
     votes: dict[Place, list[float]] = {place: [] for place in columns}
     for cell in cells_of(scored, Weights()):
         is_mark = cell.mark not in ("", STRUCK)  # which stand among numbers; words may look as if they were struck out
-        votes[place_of(cell.lattice)].append(0.0 if is_mark else max(votes_of(cell)))
+        votes[cell.lattice.place].append(0.0 if is_mark else max(votes_of(cell)))
     return {place for place, of_cells in votes.items() if np.mean(of_cells) < _STRONGLY}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import Box, Cell, CleanPage, Lattice, Page, ScoredPage, Segment, SegmentedPage, Table, TabledPage
+from pipeline.records import Box, Cell, CleanPage, Image, Lattice, Page, ScoredPage, Segment, SegmentedPage, Table, TabledPage
 from tests.stages.grids import LABELS
 
 #: What a reader of strips can say, without letters and with them.
@@ -72,6 +72,14 @@ def scored(rows: Sequence[Sequence[Sequence[Ink]]]) -> ScoredPage:
     clean = CleanPage(Page(3, paper), paper, ink, np.eye(3), PEN, PEN)
     tabled = TabledPage(clean, (Table(1, len(rows), columns, tuple(cells)),), ink)
     return ScoredPage(SegmentedPage(tabled, tuple(lattices), PEN), LABELS, tuple(probabilities))
+
+
+def showing(lattices: Sequence[Lattice], cells: Sequence[Sequence[Image]]) -> tuple[Lattice, ...]:
+    """The same lattices, whose segments show these glyphs."""
+    return tuple(
+        replace(lattice, segments=tuple(replace(s, glyph=g) for s, g in zip(lattice.segments, glyphs, strict=True)))
+        for lattice, glyphs in zip(lattices, cells, strict=True)
+    )
 
 
 def column(*cells: Sequence[Ink], heading: Sequence[Ink] = ()) -> ScoredPage:

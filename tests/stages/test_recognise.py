@@ -17,17 +17,13 @@ from pipeline.stages.recognise import draw_glyphs, looks, read_strips, recognise
 from pipeline.stages.strip import HEIGHT, STEP, strip
 from tests.handwriting import sheet_digits
 from tests.stages.grids import DIGITS, kit
-from tests.stages.lattices import digit, scored
+from tests.stages.lattices import digit, scored, showing
 
 
 def page_of(*cells: list[Image]) -> SegmentedPage:
     """A page whose cells hold these glyphs, one a segment."""
     segmented = scored([[[digit("0")] * len(glyphs)] for glyphs in cells]).segmented
-    lattices = tuple(
-        replace(lattice, segments=tuple(replace(s, glyph=g) for s, g in zip(lattice.segments, glyphs, strict=True)))
-        for lattice, glyphs in zip(segmented.lattices, cells, strict=True)
-    )
-    return replace(segmented, lattices=lattices)
+    return replace(segmented, lattices=showing(segmented.lattices, cells))
 
 
 def glyphs(*indices: int) -> list[Image]:

@@ -16,7 +16,7 @@ from pipeline.stages.kit import Kit
 from pipeline.stages.recognise import recognise
 from pipeline.stages.words import without_words
 from tests.handwriting import sheet_digits
-from tests.stages.lattices import digit, scored
+from tests.stages.lattices import digit, scored, showing
 
 ROWS = 14
 
@@ -49,12 +49,8 @@ def page_of(*columns: Sequence[Sequence[Image]]) -> SegmentedPage:
     ]
     glyphs = [cell for row in zip(*columns, strict=True) for cell in row]
     page = scored(rows).segmented
-    body = page.lattices[len(columns) :]
-    lattices = (
-        replace(lattice, segments=tuple(replace(s, glyph=g) for s, g in zip(lattice.segments, cell, strict=True)))
-        for lattice, cell in zip(body, glyphs, strict=True)
-    )
-    return replace(page, lattices=(*page.lattices[: len(columns)], *lattices))
+    heading, body = page.lattices[: len(columns)], page.lattices[len(columns) :]
+    return replace(page, lattices=(*heading, *showing(body, glyphs)))
 
 
 def unread(page: SegmentedPage) -> list[tuple[int, int]]:
